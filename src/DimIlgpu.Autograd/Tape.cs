@@ -1,0 +1,195 @@
+using DimIlgpu.Kernels;
+
+namespace DimIlgpu.Autograd;
+
+/// <summary>Remembers the operators of one step, in order, and owns their memory.</summary>
+/// <remarks>Used by one thread at a time, as its device is.</remarks>
+public sealed class Tape : IDisposable
+{
+    private readonly Arena arena;
+    private readonly bool ownsArena;
+    private readonly Stack<Node> nodes = [];
+    private readonly Dictionary<long, Stack<Tensor>> free = [];
+
+    /// <summary>Makes an empty tape.</summary>
+    /// <param name="device">Where the operators run.</param>
+    /// <param name="recording">False for inference: no gradients, no adjoints.</param>
+    public Tape(Device device, bool recording = true)
+        : this(new Arena(device), recording) => this.ownsArena = true;
+
+    private Tape(Arena arena, bool recording) => (this.arena, this.IsRecording) = (arena, recording);
+
+    /// <summary>Where the operators run.</summary>
+    public Device Device => this.arena.Device;
+
+    /// <summary>Whether adjoints are remembered.</summary>
+    public bool IsRecording { get; }
+
+    /// <summary>Bytes of device memory that the tape holds.</summary>
+    public long HeldBytes => this.arena.HeldBytes;
+
+    /// <summary>Memory that lives until the step or the enclosing scope ends.</summary>
+    public Tensor Rent(Shape shape, bool clear = false) => this.arena.Rent(shape, clear);
+
+    /// <summary>Marks the memory: what is rented until the result is disposed is taken back then. For inference.</summary>
+    /// <exception cref="InvalidOperationException">The tape records, so its memory is needed again.</exception>
+    public ArenaScope Scope() => this.IsRecording
+        ? throw new InvalidOperationException("A recording tape needs its intermediates for the adjoints; scopes are for inference.")
+        : this.arena.Scope();
+
+    /// <summary>A constant.</summary>
+    public static Variable Constant(Tensor value) => new(value, gradient: null);
+
+    /// <summary>An input whose gradient is wanted and kept until the step ends.</summary>
+    public Variable Leaf(Tensor value) => new(value, this.IsRecording ? new Gradient(this, value.Shape) : null);
+
+    /// <summary>A parameter: its gradient lives in <paramref name="gradient"/> and is only added to.</summary>
+    public Variable Parameter(Tensor value, Tensor gradient) =>
+        new(value, this.IsRecording ? new Gradient(gradient) : null);
+
+    /// <summary>The result of an operator.</summary>
+    /// <param name="value">The result.</param>
+    /// <param name="inputs">What it was computed from; where none wants a gradient nothing is recorded.</param>
+    /// <param name="adjoint">Adds the inputs' gradients, given that of the result.</param>
+    public Variable Record(Tensor value, ReadOnlySpan<Variable> inputs, Action<Tensor> adjoint)
+    {
+        if (!this.IsRecording || !Wanted(inputs))
+        {
+            return Constant(value);
+        }
+
+        Gradient gradient = new(this, value.Shape);
+        this.nodes.Push(new(gradient, value.Columns, adjoint));
+        return new(value, gradient);
+    }
+
+    /// <summary>Runs the adjoints in reverse order of recording, which is a topological order by construction.</summary>
+    /// <param name="y">The value to differentiate.</param>
+    /// <param name="dy">Its gradient: the seed.</param>
+    public void Backward(Variable y, Tensor dy)
+    {
+        if (y.Sink() is not { } sink)
+        {
+            throw new InvalidOperationException("Nothing that this value depends on wants a gradient.");
+        }
+
+        sink.Tensor.CopyFrom(dy);
+        while (this.nodes.TryPop(out Node node))
+        {
+            if (node.Gradient.Read(0, node.Columns) is { } gradient)
+            {
+                node.Adjoint(gradient);
+                node.Gradient.Release();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Runs <paramref name="block"/> without recording; its adjoint runs it again, recorded, so that only
+    /// its input and output stay in memory.
+    /// </summary>
+    /// <param name="block">A function of its input and of shared inputs, the same each time it runs.</param>
+    /// <param name="x">The input.</param>
+    /// <param name="shared">A further input, such as the condition.</param>
+    public Variable Checkpoint(Func<Tape, Variable, Variable, Variable> block, Variable x, Variable shared)
+    {
+        if (!this.IsRecording)
+        {
+            return block(this, x, shared);
+        }
+
+        Tensor y = this.Rent(x.Value.Shape);
+        using (this.arena.Scope())
+        {
+            Tape inference = new(this.arena, recording: false);
+            y.CopyFrom(block(inference, Constant(x.Value), Constant(shared.Value)).Value);
+        }
+
+        Gradient gradient = new(this, y.Shape);
+        this.nodes.Push(new(gradient, y.Columns, dy =>
+        {
+            // Rented before the scope opens: they outlive it.
+            Sink? dx = x.Sink(), dShared = shared.Sink();
+            using (this.arena.Scope())
+            {
+                Tape child = new(this.arena, recording: true);
+                Variable input = child.Leaf(x.Value), condition = child.Leaf(shared.Value);
+                child.Backward(block(child, input, condition), dy);
+                Deliver(input, dx);
+                Deliver(condition, dShared);
+            }
+        }));
+        return new(y, gradient);
+    }
+
+    /// <summary>Ends the step: forgets every operator and takes back every tensor.</summary>
+    public void Reset()
+    {
+        this.nodes.Clear();
+        this.free.Clear();
+        this.arena.Reset();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (this.ownsArena)
+        {
+            this.arena.Dispose();
+        }
+    }
+
+    internal Tensor RentGradient(Shape shape) =>
+        this.free.TryGetValue(shape.Length, out Stack<Tensor>? stack) && stack.TryPop(out Tensor tensor)
+            ? tensor.Reshape(shape)
+            : this.arena.Rent(shape);
+
+    internal void ReturnGradient(Tensor tensor)
+    {
+        if (!this.free.TryGetValue(tensor.Shape.Length, out Stack<Tensor>? stack))
+        {
+            this.free.Add(tensor.Shape.Length, stack = []);
+        }
+
+        stack.Push(tensor);
+    }
+
+    private static void Deliver(Variable from, Sink? to)
+    {
+        if (to is not { } sink)
+        {
+            return;
+        }
+
+        if (from.GradientValue is not { } gradient)
+        {
+            if (!sink.Add)
+            {
+                sink.Tensor.Clear();
+            }
+        }
+        else if (sink.Add)
+        {
+            Sum.Accumulate(sink.Tensor.Device, gradient, sink);
+        }
+        else
+        {
+            sink.Tensor.CopyFrom(gradient);
+        }
+    }
+
+    private static bool Wanted(ReadOnlySpan<Variable> inputs)
+    {
+        foreach (Variable input in inputs)
+        {
+            if (input.NeedsGradient)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private readonly record struct Node(Gradient Gradient, int Columns, Action<Tensor> Adjoint);
+}

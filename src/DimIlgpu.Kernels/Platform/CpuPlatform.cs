@@ -1,0 +1,15 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>The CPU accelerator: a thread works alone, and its lanes are SIMD registers.</summary>
+internal readonly struct CpuPlatform : IPlatform
+{
+    public static int Rank => 0;
+
+    public static int Size => 1;
+
+    public static float Sum(float x) => x;
+
+    public static void Barrier()
+    {
+    }
+}

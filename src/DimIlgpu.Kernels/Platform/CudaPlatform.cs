@@ -1,0 +1,38 @@
+using ILGPU;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>Warp shuffles, then one value per warp through shared memory.</summary>
+internal readonly struct CudaPlatform : IPlatform
+{
+    public static int Rank => Group.IdxX;
+
+    public static int Size => Group.DimX;
+
+    public static void Barrier() => Group.Barrier();
+
+    public static float Sum(float x)
+    {
+        ArrayView<float> partial = SharedMemory.Allocate<float>(32);
+        x = WarpSum(x);
+        if (Warp.IsFirstLane)
+        {
+            partial[Warp.WarpIdx] = x;
+        }
+
+        Group.Barrier();
+        x = WarpSum(Warp.LaneIdx < Group.DimX / Warp.WarpSize ? partial[Warp.LaneIdx] : 0f);
+        Group.Barrier();
+        return x;
+    }
+
+    private static float WarpSum(float x)
+    {
+        for (int mask = Warp.WarpSize >> 1; mask > 0; mask >>= 1)
+        {
+            x += Warp.ShuffleXor(x, mask);
+        }
+
+        return x;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Numerics;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>
+/// The values that one iteration of a kernel body works on: one float of one thread on a GPU,
+/// a SIMD register of adjacent columns on the CPU accelerator.
+/// </summary>
+/// <remarks>A body is written once over this interface, so every back end runs the same formula.</remarks>
+internal interface ILane<T> :
+    IAdditionOperators<T, T, T>,
+    ISubtractionOperators<T, T, T>,
+    IMultiplyOperators<T, T, T>,
+    IDivisionOperators<T, T, T>,
+    IUnaryNegationOperators<T, T>
+    where T : unmanaged, ILane<T>
+{
+    /// <summary>Number of adjacent columns in a lane.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>The same value in every column.</summary>
+    static abstract T Of(float value);
+
+    /// <summary>Elements index … index + Count − 1.</summary>
+    static abstract T Load(Floats memory, long index);
+
+    /// <summary>Writes elements index … index + Count − 1.</summary>
+    static abstract void Store(Floats memory, long index, T value);
+
+    /// <summary>One element as a scalar.</summary>
+    static abstract float Read(Floats memory, long index);
+
+    /// <summary>One element whose bits hold an integer.</summary>
+    static abstract int ReadInt(Floats memory, long index);
+
+    /// <summary>a · b + c, fused where the hardware can.</summary>
+    static abstract T Fma(T a, T b, T c);
+
+    /// <summary>The larger of each pair.</summary>
+    static abstract T Max(T a, T b);
+
+    /// <summary>The smaller of each pair.</summary>
+    static abstract T Min(T a, T b);
+
+    /// <summary>Square root.</summary>
+    static abstract T Sqrt(T x);
+
+    /// <summary>2^x at the scan's accuracy (relative error below 1e-6); 0 for x ≤ −126.</summary>
+    static abstract T Exp2(T x);
+
+    /// <summary>e^x within a few units in the last place.</summary>
+    static abstract T Exp(T x);
+
+    /// <summary>Natural logarithm of a positive normal number.</summary>
+    static abstract T Log(T x);
+
+    /// <summary>Where a &gt; b then <paramref name="yes"/>, otherwise <paramref name="no"/>.</summary>
+    static abstract T WhereGreater(T a, T b, T yes, T no);
+
+    /// <summary>The sum over the columns of the lane.</summary>
+    static abstract float Sum(T x);
+}
+
+/// <summary>A lane that is a register of the CPU; what its vector mathematics is built from.</summary>
+internal interface ICpuLane<T> : ILane<T>
+    where T : unmanaged, ILane<T>
+{
+    /// <summary>The nearest integers.</summary>
+    static abstract T Round(T x);
+
+    /// <summary>x · 2^k for integral k in −126 … 127.</summary>
+    static abstract T Scale(T x, T k);
+
+    /// <summary>The exponent k and, as the result, the mantissa m in [1, 2) of a positive normal number.</summary>
+    static abstract T Split(T x, out T exponent);
+}

@@ -1,0 +1,51 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>How the threads that share a row or a tile work together; one implementation per back end.</summary>
+/// <remarks>A kernel receives its platform as a type argument, so code of another platform is never compiled into it.</remarks>
+internal interface IPlatform
+{
+    /// <summary>This thread's place among those that cooperate.</summary>
+    static abstract int Rank { get; }
+
+    /// <summary>How many threads cooperate.</summary>
+    static abstract int Size { get; }
+
+    /// <summary>The sum of <paramref name="x"/> over the cooperating threads, in each of them; every thread must call it.</summary>
+    static abstract float Sum(float x);
+
+    /// <summary>Waits for the cooperating threads and makes their shared and global writes visible.</summary>
+    static abstract void Barrier();
+}
+
+/// <summary>Independent strips of adjacent columns: element maps, reductions over rows, convolution, scan.</summary>
+internal interface IStripKernel
+{
+    /// <summary>Computes columns <paramref name="column"/> … + <c>TLane.Count</c> − 1 of strip <paramref name="strip"/>.</summary>
+    void Execute<TLane>(long strip, int column)
+        where TLane : unmanaged, ILane<TLane>;
+}
+
+/// <summary>Rows whose columns are reduced together: one group on a GPU, one thread on the CPU.</summary>
+internal interface IRowKernel
+{
+    /// <summary>Computes one row.</summary>
+    void Execute<TPlatform, TLane>(long row)
+        where TPlatform : struct, IPlatform
+        where TLane : unmanaged, ILane<TLane>;
+}
+
+/// <summary>A GPU kernel of cooperating groups that lays out its own work.</summary>
+internal interface IGroupKernel
+{
+    /// <summary>Computes this group's part; every thread must reach every barrier.</summary>
+    void Execute<TPlatform>()
+        where TPlatform : struct, IPlatform;
+}
+
+/// <summary>A CPU kernel of independent tiles over raw memory.</summary>
+internal interface ITileKernel
+{
+    /// <summary>Computes tile <paramref name="tile"/>.</summary>
+    void Execute<TLane>(long tile)
+        where TLane : unmanaged, ICpuLane<TLane>;
+}

@@ -1,0 +1,33 @@
+using ILGPU;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>Groups that share memory and barriers only: OpenCL of every vendor, and simulated threads in tests.</summary>
+internal readonly struct OpenClPlatform : IPlatform
+{
+    public static int Rank => Group.IdxX;
+
+    public static int Size => Group.DimX;
+
+    public static void Barrier() => Intrinsics.Barrier();
+
+    public static float Sum(float x)
+    {
+        ArrayView<float> partial = SharedMemory.Allocate<float>(Device.GroupSize);
+        partial[Group.IdxX] = x;
+        Barrier();
+        for (int half = Group.DimX >> 1; half > 0; half >>= 1)
+        {
+            if (Group.IdxX < half)
+            {
+                partial[Group.IdxX] += partial[Group.IdxX + half];
+            }
+
+            Barrier();
+        }
+
+        x = partial[0];
+        Barrier();
+        return x;
+    }
+}

@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>One column on the CPU: what is left where a row is no multiple of a vector.</summary>
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
+{
+    private readonly float value = value;
+
+    public static int Count => 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Of(float value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Load(Floats memory, long index) => new(memory.Pointer[index]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Floats memory, long index, ScalarLane value) => memory.Pointer[index] = value.value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Read(Floats memory, long index) => memory.Pointer[index];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ReadInt(Floats memory, long index) => ((int*)memory.Pointer)[index];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane operator +(ScalarLane a, ScalarLane b) => new(a.value + b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane operator -(ScalarLane a, ScalarLane b) => new(a.value - b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane operator *(ScalarLane a, ScalarLane b) => new(a.value * b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane operator /(ScalarLane a, ScalarLane b) => new(a.value / b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane operator -(ScalarLane a) => new(-a.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Fma(ScalarLane a, ScalarLane b, ScalarLane c) =>
+        new(MathF.FusedMultiplyAdd(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Max(ScalarLane a, ScalarLane b) => new(MathF.Max(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Min(ScalarLane a, ScalarLane b) => new(MathF.Min(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Sqrt(ScalarLane x) => new(MathF.Sqrt(x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Exp2(ScalarLane x) => CpuLaneMath.Exp2(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Exp(ScalarLane x) => CpuLaneMath.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Log(ScalarLane x) => CpuLaneMath.Log(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane WhereGreater(ScalarLane a, ScalarLane b, ScalarLane yes, ScalarLane no) =>
+        a.value > b.value ? yes : no;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(ScalarLane x) => x.value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Round(ScalarLane x) => new(MathF.Round(x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Scale(ScalarLane x, ScalarLane k) =>
+        new(x.value * BitConverter.Int32BitsToSingle(((int)k.value + 127) << 23));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Split(ScalarLane x, out ScalarLane exponent)
+    {
+        int bits = BitConverter.SingleToInt32Bits(x.value);
+        exponent = new((bits >> 23) - 127);
+        return new(BitConverter.Int32BitsToSingle((bits & 0x007fffff) | 0x3f800000));
+    }
+}

@@ -1,0 +1,52 @@
+using ILGPU;
+using ILGPU.Algorithms;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>One float of one thread: CUDA, OpenCL, and the CPU accelerator's simulated threads.</summary>
+internal readonly struct ThreadLane(float value) : ILane<ThreadLane>
+{
+    private readonly float value = value;
+
+    public static int Count => 1;
+
+    public static ThreadLane Of(float value) => new(value);
+
+    public static ThreadLane Load(Floats memory, long index) => new(memory.View[index]);
+
+    public static void Store(Floats memory, long index, ThreadLane value) => memory.View[index] = value.value;
+
+    public static float Read(Floats memory, long index) => memory.View[index];
+
+    public static int ReadInt(Floats memory, long index) => (int)Interop.FloatAsInt(memory.View[index]);
+
+    public static ThreadLane operator +(ThreadLane a, ThreadLane b) => new(a.value + b.value);
+
+    public static ThreadLane operator -(ThreadLane a, ThreadLane b) => new(a.value - b.value);
+
+    public static ThreadLane operator *(ThreadLane a, ThreadLane b) => new(a.value * b.value);
+
+    public static ThreadLane operator /(ThreadLane a, ThreadLane b) => new(a.value / b.value);
+
+    public static ThreadLane operator -(ThreadLane a) => new(-a.value);
+
+    // Contracted to one instruction by ptxas and by OpenCL compilers; MathF.FusedMultiplyAdd fails in both.
+    public static ThreadLane Fma(ThreadLane a, ThreadLane b, ThreadLane c) => new((a.value * b.value) + c.value);
+
+    public static ThreadLane Max(ThreadLane a, ThreadLane b) => new(XMath.Max(a.value, b.value));
+
+    public static ThreadLane Min(ThreadLane a, ThreadLane b) => new(XMath.Min(a.value, b.value));
+
+    public static ThreadLane Sqrt(ThreadLane x) => new(XMath.Sqrt(x.value));
+
+    public static ThreadLane Exp2(ThreadLane x) => new(XMath.Exp2(x.value));
+
+    public static ThreadLane Exp(ThreadLane x) => new(XMath.Exp(x.value));
+
+    public static ThreadLane Log(ThreadLane x) => new(XMath.Log(x.value));
+
+    public static ThreadLane WhereGreater(ThreadLane a, ThreadLane b, ThreadLane yes, ThreadLane no) =>
+        a.value > b.value ? yes : no;
+
+    public static float Sum(ThreadLane x) => x.value;
+}

@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>Four adjacent columns: SSE and Arm's NEON.</summary>
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane<Vector128Lane>
+{
+    private readonly Vector128<float> value = value;
+
+    public static int Count => 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Of(float value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Load(Floats memory, long index) => new(Vector128.Load(memory.Pointer + index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Floats memory, long index, Vector128Lane value) => value.value.Store(memory.Pointer + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Read(Floats memory, long index) => memory.Pointer[index];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ReadInt(Floats memory, long index) => ((int*)memory.Pointer)[index];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane operator +(Vector128Lane a, Vector128Lane b) => new(a.value + b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane operator -(Vector128Lane a, Vector128Lane b) => new(a.value - b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane operator *(Vector128Lane a, Vector128Lane b) => new(a.value * b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane operator /(Vector128Lane a, Vector128Lane b) => new(a.value / b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane operator -(Vector128Lane a) => new(-a.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Fma(Vector128Lane a, Vector128Lane b, Vector128Lane c) => new(Vector128.FusedMultiplyAdd(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Max(Vector128Lane a, Vector128Lane b) => new(Vector128.Max(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Min(Vector128Lane a, Vector128Lane b) => new(Vector128.Min(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Sqrt(Vector128Lane x) => new(Vector128.Sqrt(x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Exp2(Vector128Lane x) => CpuLaneMath.Exp2(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Exp(Vector128Lane x) => CpuLaneMath.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Log(Vector128Lane x) => CpuLaneMath.Log(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane WhereGreater(Vector128Lane a, Vector128Lane b, Vector128Lane yes, Vector128Lane no) =>
+        new(Vector128.ConditionalSelect(Vector128.GreaterThan(a.value, b.value), yes.value, no.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector128Lane x) => Vector128.Sum(x.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Round(Vector128Lane x) => new(Vector128.Round(x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Scale(Vector128Lane x, Vector128Lane k) => new(
+        x.value * Vector128.ShiftLeft(Vector128.ConvertToInt32Native(k.value) + Vector128.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Split(Vector128Lane x, out Vector128Lane exponent)
+    {
+        Vector128<int> bits = x.value.AsInt32();
+        exponent = new(Vector128.ConvertToSingle(Vector128.ShiftRightArithmetic(bits, 23) - Vector128.Create(127)));
+        return new((bits & Vector128.Create(0x007fffff) | Vector128.Create(0x3f800000)).AsSingle());
+    }
+}

@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>Eight adjacent columns: AVX2.</summary>
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+internal readonly unsafe struct Vector256Lane(Vector256<float> value) : ICpuLane<Vector256Lane>
+{
+    private readonly Vector256<float> value = value;
+
+    public static int Count => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Of(float value) => new(Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Load(Floats memory, long index) => new(Vector256.Load(memory.Pointer + index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Floats memory, long index, Vector256Lane value) => value.value.Store(memory.Pointer + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Read(Floats memory, long index) => memory.Pointer[index];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ReadInt(Floats memory, long index) => ((int*)memory.Pointer)[index];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane operator +(Vector256Lane a, Vector256Lane b) => new(a.value + b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane operator -(Vector256Lane a, Vector256Lane b) => new(a.value - b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane operator *(Vector256Lane a, Vector256Lane b) => new(a.value * b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane operator /(Vector256Lane a, Vector256Lane b) => new(a.value / b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane operator -(Vector256Lane a) => new(-a.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Fma(Vector256Lane a, Vector256Lane b, Vector256Lane c) => new(Vector256.FusedMultiplyAdd(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Max(Vector256Lane a, Vector256Lane b) => new(Vector256.Max(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Min(Vector256Lane a, Vector256Lane b) => new(Vector256.Min(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Sqrt(Vector256Lane x) => new(Vector256.Sqrt(x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Exp2(Vector256Lane x) => CpuLaneMath.Exp2(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Exp(Vector256Lane x) => CpuLaneMath.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Log(Vector256Lane x) => CpuLaneMath.Log(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane WhereGreater(Vector256Lane a, Vector256Lane b, Vector256Lane yes, Vector256Lane no) =>
+        new(Vector256.ConditionalSelect(Vector256.GreaterThan(a.value, b.value), yes.value, no.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector256Lane x) => Vector256.Sum(x.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Round(Vector256Lane x) => new(Vector256.Round(x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Scale(Vector256Lane x, Vector256Lane k) => new(
+        x.value * Vector256.ShiftLeft(Vector256.ConvertToInt32Native(k.value) + Vector256.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Split(Vector256Lane x, out Vector256Lane exponent)
+    {
+        Vector256<int> bits = x.value.AsInt32();
+        exponent = new(Vector256.ConvertToSingle(Vector256.ShiftRightArithmetic(bits, 23) - Vector256.Create(127)));
+        return new((bits & Vector256.Create(0x007fffff) | Vector256.Create(0x3f800000)).AsSingle());
+    }
+}

@@ -1,0 +1,108 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>Device memory handed out in order and taken back all at once, or back to a mark.</summary>
+/// <param name="device">The device that holds the memory.</param>
+/// <param name="blockLength">Elements per block; a larger request gets a block of its own.</param>
+public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposable
+{
+    // A cache line, and the widest register; also what GPUs coalesce.
+    private const int Alignment = 32;
+
+    private readonly List<(MemoryBuffer1D<float, Stride1D.Dense> Buffer, long Start)> blocks = [];
+    private int block;
+    private long offset;
+
+    /// <summary>The device that holds the memory.</summary>
+    public Device Device => device;
+
+    /// <summary>Counts the calls of <see cref="Reset"/>; a tensor of an older epoch is stale.</summary>
+    public int Epoch { get; private set; }
+
+    /// <summary>Bytes taken from the device.</summary>
+    public long HeldBytes => this.blocks.Sum(b => b.Buffer.LengthInBytes);
+
+    /// <summary>Hands out a tensor, valid until <see cref="Reset"/> or the end of the scope.</summary>
+    /// <param name="shape">The shape of the tensor.</param>
+    /// <param name="clear">Whether its elements start at zero; otherwise they are undefined.</param>
+    /// <exception cref="DeviceMemoryException">The device has no room; the message says how much was asked and held.</exception>
+    public Tensor Rent(Shape shape, bool clear = false)
+    {
+        long length = (Math.Max(shape.Length, 1) + Alignment - 1) / Alignment * Alignment;
+        while (this.block < this.blocks.Count && this.offset + length > this.Capacity(this.block))
+        {
+            (this.block, this.offset) = (this.block + 1, 0);
+        }
+
+        if (this.block == this.blocks.Count)
+        {
+            this.Grow(Math.Max(length, blockLength));
+        }
+
+        Tensor tensor = new(this, this.block, this.offset, shape, shape.Columns);
+        this.offset += length;
+        if (clear)
+        {
+            tensor.Clear();
+        }
+
+        return tensor;
+    }
+
+    /// <summary>Marks the arena; disposing the result takes back everything rented since.</summary>
+    public ArenaScope Scope() => new(this, this.block, this.offset);
+
+    /// <summary>Takes every tensor back.</summary>
+    public void Reset() => (this.block, this.offset, this.Epoch) = (0, 0, this.Epoch + 1);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        this.Reset();
+        this.blocks.ForEach(b => b.Buffer.Dispose());
+        this.blocks.Clear();
+    }
+
+    internal void Release(int block, long offset) => (this.block, this.offset) = (block, offset);
+
+    internal bool Holds(int epoch, int block, long offset) =>
+        epoch == this.Epoch && (block < this.block || (block == this.block && offset < this.offset));
+
+    internal ArrayView<float> View(int block, long offset, long length) =>
+        this.blocks[block].Buffer.View.BaseView.SubView(this.blocks[block].Start + offset, length);
+
+    private long Capacity(int block) => this.blocks[block].Buffer.Length - this.blocks[block].Start;
+
+    private void Grow(long length)
+    {
+        long bytes = (length + Alignment) * sizeof(float);
+        try
+        {
+            MemoryBuffer1D<float, Stride1D.Dense> buffer = device.Accelerator.Allocate1D<float>(length + Alignment);
+            long misaligned = buffer.NativePtr % (Alignment * sizeof(float));
+            this.blocks.Add((buffer, misaligned == 0 ? 0 : Alignment - (misaligned / sizeof(float))));
+        }
+        catch (Exception e) when (e is OutOfMemoryException or AcceleratorException)
+        {
+            throw new DeviceMemoryException(
+                $"{device.Name} has no room for {bytes >> 20:N0} MiB more; this arena holds {this.HeldBytes >> 20:N0} MiB. " +
+                "Use a smaller batch, block checkpointing, or a smaller model.", e);
+        }
+    }
+}
+
+/// <summary>A mark in an <see cref="Arena"/>.</summary>
+public readonly struct ArenaScope : IDisposable
+{
+    private readonly Arena arena;
+    private readonly int block;
+    private readonly long offset;
+
+    internal ArenaScope(Arena arena, int block, long offset) =>
+        (this.arena, this.block, this.offset) = (arena, block, offset);
+
+    /// <summary>Takes back everything rented since the mark.</summary>
+    public void Dispose() => this.arena.Release(this.block, this.offset);
+}

@@ -1,0 +1,246 @@
+using System.Numerics;
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>What kind of hardware a device is.</summary>
+public enum DeviceKind
+{
+    /// <summary>The CPU, through SIMD.</summary>
+    Cpu,
+
+    /// <summary>Threads simulated on the CPU: for tests of GPU kernels only.</summary>
+    CpuSimt,
+
+    /// <summary>OpenCL of any vendor.</summary>
+    OpenCl,
+
+    /// <summary>An NVIDIA GPU.</summary>
+    Cuda,
+}
+
+/// <summary>One accelerator, its single ordered stream and its compiled kernels.</summary>
+/// <remarks>
+/// Owns everything; lives as long as the application. All launches go to one stream, so memory given
+/// back on the host may be handed out again at once: the next kernel runs after the last reader.
+/// A device is used by one thread at a time.
+/// </remarks>
+public sealed class Device : IDisposable
+{
+    /// <summary>Threads per group of a GPU kernel.</summary>
+    internal const int GroupSize = 256;
+
+    // Several tasks a core even out tasks of unequal length; more would only add launch cost.
+    private const int TasksPerThread = 4;
+
+    private readonly Context context;
+    private readonly Dictionary<(Type Kernel, int Lane), Delegate> kernels = [];
+
+    private Device(Context context, Accelerator accelerator, DeviceKind kind, DeviceOptions options)
+    {
+        (this.context, this.Accelerator, this.Kind) = (context, accelerator, kind);
+        this.Threads = kind == DeviceKind.Cpu ? accelerator.NumMultiprocessors : 1;
+        this.LaneWidth = kind == DeviceKind.Cpu
+            ? options.LaneWidth == 0 ? DeviceCatalog.WidestLane() : options.LaneWidth
+            : 1;
+        this.Stream = accelerator.CreateStream();
+        this.Scratch = new(this);
+    }
+
+    /// <summary>What kind of hardware this is.</summary>
+    public DeviceKind Kind { get; }
+
+    /// <summary>The vendor's name, for people.</summary>
+    public string Name => this.Kind switch
+    {
+        DeviceKind.Cpu => $"CPU accelerator, {this.Threads} threads, {this.LaneWidth} lanes",
+        _ => this.Accelerator.Name,
+    };
+
+    /// <summary>Threads that run at once on the CPU accelerator.</summary>
+    public int Threads { get; }
+
+    /// <summary>Columns per SIMD register on the CPU accelerator; 1 elsewhere.</summary>
+    public int LaneWidth { get; }
+
+    internal Accelerator Accelerator { get; }
+
+    internal AcceleratorStream Stream { get; }
+
+    /// <summary>Memory of a single operator; taken back at the end of its scope.</summary>
+    internal Arena Scratch { get; }
+
+    internal bool IsHostMemory => this.Kind is DeviceKind.Cpu or DeviceKind.CpuSimt;
+
+    /// <summary>Opens a device.</summary>
+    /// <param name="id"><c>auto</c> (CUDA, then OpenCL GPUs, then the CPU), <c>cpu</c>, <c>opencl[:i]</c> or <c>cuda[:i]</c>.</param>
+    /// <param name="options">Threads and lanes of the CPU accelerator; null for the defaults.</param>
+    /// <exception cref="ArgumentException">There is no such device; the message lists what was found.</exception>
+    public static Device Open(string id = "auto", DeviceOptions? options = null)
+    {
+        options ??= new();
+        Context context = DeviceCatalog.CreateContext(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        try
+        {
+            Accelerator accelerator = DeviceCatalog.Find(context, id).CreateAccelerator(context);
+            DeviceKind kind = accelerator.AcceleratorType switch
+            {
+                AcceleratorType.Cuda => DeviceKind.Cuda,
+                AcceleratorType.OpenCL => DeviceKind.OpenCl,
+                _ => DeviceKind.Cpu,
+            };
+            return new(context, accelerator, kind, options);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The devices of this machine, in the order in which <c>auto</c> prefers them.</summary>
+    public static IReadOnlyList<DeviceInfo> List() => DeviceCatalog.List();
+
+    /// <summary>Opens simulated threads, which run the GPU form of a kernel slowly: for tests on tiny shapes.</summary>
+    internal static Device OpenSimt()
+    {
+        // One warp of the largest group: barriers then join exactly the threads of a group.
+        Context context = Context.Create(builder => builder
+            .CPU(new CPUDevice(16, GroupSize / 16, 1)).EnableIntrinsics());
+        return new(context, context.GetCPUDevices()[0].CreateCPUAccelerator(context), DeviceKind.CpuSimt, new());
+    }
+
+    /// <summary>Waits until everything that was launched has run.</summary>
+    public void Synchronize() => this.Stream.Synchronize();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        this.Scratch.Dispose();
+        this.Stream.Dispose();
+        this.Accelerator.Dispose();
+        this.context.Dispose();
+    }
+
+    /// <summary>Runs a kernel over <paramref name="strips"/> × <paramref name="columns"/>.</summary>
+    /// <param name="kernel">The kernel and its arguments.</param>
+    /// <param name="strips">Number of strips.</param>
+    /// <param name="columns">Columns of each strip; the widest lane that divides them is chosen.</param>
+    /// <param name="widest">The widest lane that the kernel can use.</param>
+    internal void Strips<TKernel>(in TKernel kernel, long strips, int columns, int widest = int.MaxValue)
+        where TKernel : struct, IStripKernel
+    {
+        if (this.Kind == DeviceKind.Cpu)
+        {
+            int lane = this.Lane(columns, widest);
+            int groups = (int)Math.Min(strips * (columns / lane), this.Threads * TasksPerThread);
+            this.Launch<TKernel, long, int>(lane, new KernelConfig(groups, 1), in kernel, strips, columns, lane switch
+            {
+                16 => KernelEntry.CpuStrips<TKernel, Vector512Lane>,
+                8 => KernelEntry.CpuStrips<TKernel, Vector256Lane>,
+                4 => KernelEntry.CpuStrips<TKernel, Vector128Lane>,
+                _ => KernelEntry.CpuStrips<TKernel, ScalarLane>,
+            });
+            return;
+        }
+
+        int size = this.Threading(columns);
+        int gridX = (columns + size - 1) / size;
+        int gridY = (int)Math.Min(strips, 65535);
+        this.Launch<TKernel, long, int>(
+            1, new KernelConfig(new Index3D(gridX, gridY, 1), new Index3D(size, 1, 1)), in kernel, strips, columns,
+            KernelEntry.Strips);
+    }
+
+    /// <summary>Runs a kernel over rows whose columns are reduced together.</summary>
+    /// <param name="kernel">The kernel and its arguments.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="columns">Columns of a row; the widest lane that divides them is chosen.</param>
+    internal void Rows<TKernel>(in TKernel kernel, long rows, int columns)
+        where TKernel : struct, IRowKernel
+    {
+        if (this.Kind == DeviceKind.Cpu)
+        {
+            int lane = this.Lane(columns, int.MaxValue);
+            int groups = (int)Math.Min(rows, this.Threads * TasksPerThread);
+            this.Launch<TKernel, long>(lane, new KernelConfig(groups, 1), in kernel, rows, lane switch
+            {
+                16 => KernelEntry.CpuRows<TKernel, Vector512Lane>,
+                8 => KernelEntry.CpuRows<TKernel, Vector256Lane>,
+                4 => KernelEntry.CpuRows<TKernel, Vector128Lane>,
+                _ => KernelEntry.CpuRows<TKernel, ScalarLane>,
+            });
+            return;
+        }
+
+        this.Launch<TKernel, long>(
+            1, new KernelConfig((int)Math.Min(rows, int.MaxValue), this.Threading(columns)), in kernel, rows,
+            this.Kind == DeviceKind.Cuda ? KernelEntry.Rows<TKernel, CudaPlatform> : KernelEntry.Rows<TKernel, OpenClPlatform>);
+    }
+
+    /// <summary>Runs a GPU kernel that lays out its own work.</summary>
+    internal void Groups<TKernel>(in TKernel kernel, Index3D groups, int size)
+        where TKernel : struct, IGroupKernel =>
+        this.Launch(
+            1, new KernelConfig(groups, new Index3D(size, 1, 1)), in kernel,
+            this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>);
+
+    /// <summary>Runs a CPU kernel, a group per tile.</summary>
+    internal void Tiles<TKernel>(in TKernel kernel, int tiles)
+        where TKernel : struct, ITileKernel =>
+        this.Launch(this.LaneWidth, new KernelConfig(tiles, 1), in kernel, this.LaneWidth switch
+        {
+            16 => KernelEntry.CpuTiles<TKernel, Vector512Lane>,
+            8 => KernelEntry.CpuTiles<TKernel, Vector256Lane>,
+            4 => KernelEntry.CpuTiles<TKernel, Vector128Lane>,
+            _ => KernelEntry.CpuTiles<TKernel, ScalarLane>,
+        });
+
+    private int Lane(int columns, int widest)
+    {
+        int lane = Math.Min(this.LaneWidth, widest);
+        while (columns % lane != 0)
+        {
+            lane = lane == 4 ? 1 : lane / 2;
+        }
+
+        return lane;
+    }
+
+    private int Threading(int columns)
+    {
+        int warp = this.Kind == DeviceKind.CpuSimt ? 16 : 32;
+        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(columns, GroupSize));
+        return Math.Min(Math.Max(size, warp), this.Accelerator.MaxNumThreadsPerGroup);
+    }
+
+    private TDelegate Kernel<TDelegate>(Type kernel, int lane, Func<TDelegate> load)
+        where TDelegate : Delegate
+    {
+        if (!this.kernels.TryGetValue((kernel, lane), out Delegate? loaded))
+        {
+            loaded = load();
+            this.kernels.Add((kernel, lane), loaded);
+        }
+
+        return (TDelegate)loaded;
+    }
+
+    private void Launch<TKernel>(int lane, KernelConfig config, in TKernel kernel, Action<TKernel> entry)
+        where TKernel : struct =>
+        this.Kernel(typeof(TKernel), lane, () => this.Accelerator.LoadKernel(entry))(this.Stream, config, kernel);
+
+    private void Launch<TKernel, T1>(int lane, KernelConfig config, in TKernel kernel, T1 first, Action<TKernel, T1> entry)
+        where TKernel : struct
+        where T1 : struct =>
+        this.Kernel(typeof(TKernel), lane, () => this.Accelerator.LoadKernel(entry))(this.Stream, config, kernel, first);
+
+    private void Launch<TKernel, T1, T2>(
+        int lane, KernelConfig config, in TKernel kernel, T1 first, T2 second, Action<TKernel, T1, T2> entry)
+        where TKernel : struct
+        where T1 : struct
+        where T2 : struct =>
+        this.Kernel(typeof(TKernel), lane, () => this.Accelerator.LoadKernel(entry))(this.Stream, config, kernel, first, second);
+}

@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using DimIlgpu.Kernels;
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.OpenCL;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+using Xunit;
+
+namespace DimIlgpu.Tests;
+
+/// <summary>
+/// Translates every kernel to PTX and to OpenCL C, without a GPU; where NVIDIA's assembler is found
+/// (<c>DIMILGPU_PTXAS</c>, or on the path) the PTX assembles for sm_80 and sm_90 without spills.
+/// </summary>
+public sealed partial class CompilationTests
+{
+    public static TheoryData<string> Kernels => [.. Entries.Keys];
+
+    private static Dictionary<string, (Type Kernel, string Entry)> Entries { get; } = typeof(Device).Assembly.GetTypes()
+        .Where(type => type.IsValueType && !type.IsGenericTypeDefinition)
+        .Concat(typeof(Device).Assembly.GetTypes().SelectMany(type =>
+            type.GetCustomAttributes<KernelInstanceAttribute>().Select(a => type.MakeGenericType(a.Arguments))))
+        .SelectMany(type => new[]
+        {
+            (Interface: typeof(IStripKernel), Entry: "Strips"),
+            (Interface: typeof(IRowKernel), Entry: "Rows"),
+            (Interface: typeof(IGroupKernel), Entry: "Groups"),
+        }.Where(kind => type.IsAssignableTo(kind.Interface)).Select(kind => (type, kind.Entry)))
+        .ToDictionary(k => Name(k.type), k => (k.type, k.Entry));
+
+    [Theory, MemberData(nameof(Kernels))]
+    public void Translates_to_Ptx_and_assembles_without_spills(string kernel)
+    {
+        using Context context = NewContext();
+        CudaArchitecture architecture = new(8, 0);
+        using PTXBackend backend = new(context, new CudaCapabilityContext(architecture), architecture, new CudaInstructionSet(7, 8), null!);
+        string ptx = ((PTXCompiledKernel)backend.Compile(Entry(kernel, typeof(CudaPlatform)), default)).PTXAssembly;
+        Assert.Contains(".entry", ptx, StringComparison.Ordinal);
+        if (Ptxas is null)
+        {
+            Assert.False(
+                (Environment.GetEnvironmentVariable("DIMILGPU_REQUIRE") ?? "").Contains("ptxas", StringComparison.Ordinal),
+                "DIMILGPU_REQUIRE asks for ptxas, and it was not found.");
+            Assert.Skip("Translated; ptxas was not found, so it was not assembled.");
+        }
+
+        string file = Path.Combine(Path.GetTempPath(), $"dimilgpu-{Guid.NewGuid():N}.ptx");
+        File.WriteAllText(file, ptx);
+        try
+        {
+            foreach (string target in new[] { "sm_80", "sm_90" })
+            {
+                string report = Run(Ptxas, $"-arch={target} -v -o /dev/null {file}");
+                MatchCollection spills = SpillPattern().Matches(report);
+                Assert.True(spills.Count > 0, report);
+                Assert.All(spills, m => Assert.True(
+                    m.Groups[1].Value == "0" && m.Groups[2].Value == "0" && m.Groups[3].Value == "0", $"{kernel}, {target}: {report}"));
+            }
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Theory, MemberData(nameof(Kernels))]
+    public void Translates_to_OpenCl(string kernel)
+    {
+        using Context context = NewContext();
+        using CLBackend backend = new(
+            context, new CLCapabilityContext(false, false, false, false, false), CLDeviceVendor.Other, new CLCVersion(2, 0));
+        string source = ((CLCompiledKernel)backend.Compile(Entry(kernel, typeof(OpenClPlatform)), default)).Source;
+        Assert.DoesNotContain("sub_group", source, StringComparison.Ordinal);
+        Assert.DoesNotMatch(GlobalOnlyBarrier(), source);
+    }
+
+    private static string? Ptxas { get; } = new[] { Environment.GetEnvironmentVariable("DIMILGPU_PTXAS") }
+        .Concat((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, "ptxas")))
+        .FirstOrDefault(File.Exists);
+
+    private static Context NewContext() => Context.Create(builder => builder.CPU(new CPUDevice(2, 1, 1)).EnableAlgorithms().EnableIntrinsics());
+
+    private static EntryPointDescription Entry(string kernel, Type platform)
+    {
+        (Type type, string entry) = Entries[kernel];
+        MethodInfo method = typeof(KernelEntry).GetMethod(entry)!;
+        return EntryPointDescription.FromExplicitlyGroupedKernel(
+            method.GetGenericArguments().Length == 1 ? method.MakeGenericMethod(type) : method.MakeGenericMethod(type, platform));
+    }
+
+    private static string Name(Type type) => type.IsGenericType
+        ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>"
+        : type.Name;
+
+    private static string Run(string program, string arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        })!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return output + error.Result;
+    }
+
+    [GeneratedRegex(@"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")]
+    private static partial Regex SpillPattern();
+
+    [GeneratedRegex(@"barrier\(CLK_GLOBAL_MEM_FENCE\)")]
+    private static partial Regex GlobalOnlyBarrier();
+}

@@ -1,0 +1,63 @@
+using DimIlgpu.Kernels;
+using Xunit;
+
+namespace DimIlgpu.Tests;
+
+/// <summary>Every form in which a kernel can run.</summary>
+public enum TestDevice
+{
+    Cpu16,
+    Cpu8,
+    Cpu4,
+    Cpu1,
+    Simt,
+    OpenCl,
+    Cuda,
+}
+
+internal static class Devices
+{
+    private static readonly IReadOnlyList<DeviceInfo> Found = Device.List();
+
+    /// <summary>Every form that this machine has. <see cref="DevicePresenceTests"/> says which it lacks.</summary>
+    public static IEnumerable<TestDevice> All { get; } = [.. Enum.GetValues<TestDevice>().Where(IsPresent)];
+
+    /// <summary>Every form but the simulated threads, which are slow.</summary>
+    public static IEnumerable<TestDevice> Fast { get; } = [.. All.Where(d => d != TestDevice.Simt)];
+
+    public static bool IsPresent(TestDevice kind) => kind switch
+    {
+        TestDevice.OpenCl => Found.Any(d => d.Id.StartsWith("opencl", StringComparison.Ordinal)),
+        TestDevice.Cuda => Found.Any(d => d.Id.StartsWith("cuda", StringComparison.Ordinal)),
+        _ => true,
+    };
+
+    /// <summary>Opens the device for one test.</summary>
+    public static Device Open(TestDevice kind) => kind switch
+    {
+        TestDevice.Simt => Device.OpenSimt(),
+        TestDevice.OpenCl => Device.Open("opencl"),
+        TestDevice.Cuda => Device.Open("cuda"),
+        TestDevice.Cpu16 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 16 }),
+        TestDevice.Cpu8 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 8 }),
+        TestDevice.Cpu4 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 4 }),
+        _ => Device.Open("cpu", new() { Threads = 2, LaneWidth = 1 }),
+    };
+}
+
+/// <summary>Says which devices the tests did not run on; <c>DIMILGPU_REQUIRE=opencl,cuda</c> makes that a failure.</summary>
+public sealed class DevicePresenceTests
+{
+    [Theory]
+    [InlineData(TestDevice.OpenCl)]
+    [InlineData(TestDevice.Cuda)]
+    public void The_device_is_there(TestDevice kind)
+    {
+        string required = Environment.GetEnvironmentVariable("DIMILGPU_REQUIRE") ?? "";
+        bool present = Devices.IsPresent(kind);
+        Assert.False(
+            !present && required.Contains(kind.ToString(), StringComparison.OrdinalIgnoreCase),
+            $"DIMILGPU_REQUIRE asks for {kind}, and this machine has none.");
+        Assert.SkipUnless(present, $"This machine has no {kind} device: no test ran on one.");
+    }
+}
