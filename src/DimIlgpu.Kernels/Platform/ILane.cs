@@ -62,9 +62,15 @@ internal interface ILane<T> :
 }
 
 /// <summary>A lane that is a register of the CPU; what its vector mathematics is built from.</summary>
-internal interface ICpuLane<T> : ILane<T>
+internal unsafe interface ICpuLane<T> : ILane<T>
     where T : unmanaged, ILane<T>
 {
+    /// <summary>The adjacent elements from an address.</summary>
+    static abstract T LoadFrom(float* address);
+
+    /// <summary>Writes adjacent elements to an address.</summary>
+    static abstract void StoreTo(float* address, T value);
+
     /// <summary>The nearest integers.</summary>
     static abstract T Round(T x);
 

@@ -70,6 +70,12 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static float Sum(ScalarLane x) => x.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane LoadFrom(float* address) => new(*address);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreTo(float* address, ScalarLane value) => *address = value.value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane Round(ScalarLane x) => new(MathF.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

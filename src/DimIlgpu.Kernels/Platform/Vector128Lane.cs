@@ -70,6 +70,12 @@ internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane
     public static float Sum(Vector128Lane x) => Vector128.Sum(x.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane LoadFrom(float* address) => new(Vector128.Load(address));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreTo(float* address, Vector128Lane value) => value.value.Store(address);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128Lane Round(Vector128Lane x) => new(Vector128.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -70,6 +70,12 @@ internal readonly unsafe struct Vector256Lane(Vector256<float> value) : ICpuLane
     public static float Sum(Vector256Lane x) => Vector256.Sum(x.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane LoadFrom(float* address) => new(Vector256.Load(address));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreTo(float* address, Vector256Lane value) => value.value.Store(address);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256Lane Round(Vector256Lane x) => new(Vector256.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

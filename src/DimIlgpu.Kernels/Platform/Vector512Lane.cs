@@ -70,6 +70,12 @@ internal readonly unsafe struct Vector512Lane(Vector512<float> value) : ICpuLane
     public static float Sum(Vector512Lane x) => Vector512.Sum(x.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512Lane LoadFrom(float* address) => new(Vector512.Load(address));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreTo(float* address, Vector512Lane value) => value.value.Store(address);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512Lane Round(Vector512Lane x) => new(Vector512.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
