@@ -53,7 +53,7 @@ internal static class KernelEntry
     /// <summary>CPU: each group takes a tile.</summary>
     public static void CpuTiles<TKernel, TLane>(TKernel kernel)
         where TKernel : struct, ITileKernel
-        where TLane : unmanaged, ICpuLane<TLane> => kernel.Execute<TLane>(Grid.IdxX);
+        where TLane : unmanaged, ICpuLane<TLane> => CpuLoop.Tile<TKernel, TLane>(in kernel, Grid.IdxX);
 
     /// <summary>The CPU's loops, which the GPU front end never reads.</summary>
     private static class CpuLoop
@@ -89,5 +89,10 @@ internal static class KernelEntry
                 kernel.Execute<CpuPlatform, TLane>(row);
             }
         }
+
+        [IntrinsicImplementation]
+        public static void Tile<TKernel, TLane>(in TKernel kernel, int tile)
+            where TKernel : struct, ITileKernel
+            where TLane : unmanaged, ICpuLane<TLane> => kernel.Execute<TLane>(tile);
     }
 }

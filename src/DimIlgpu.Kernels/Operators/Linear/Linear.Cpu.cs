@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using ILGPU.IR.Intrinsics;
 
 namespace DimIlgpu.Kernels;
 
@@ -29,7 +28,7 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
     public void Execute<TLane>(long tile)
         where TLane : unmanaged, ICpuLane<TLane> => Run<TLane>(in product, rowTiles, panels, packed, (int)tile);
 
-    [IntrinsicImplementation, MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void Run<TLane>(in Product p, int rowTiles, int panels, Floats packed, int tile)
         where TLane : unmanaged, ICpuLane<TLane>
     {
@@ -100,109 +99,212 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
         where TLane : unmanaged, ICpuLane<TLane>
     {
         // Sixteen registers hold 4×3 sums and their operands; thirty-two hold 8×3.
-        int step = TLane.Count == 16 ? 8 : 4;
+        int step = TLane.Count == 16 ? 8 : 4, width = vectors * TLane.Count;
+        float* trimmed = stackalloc float[8 * 3 * 16];
         for (int m = mBegin; m < mEnd; m += step)
         {
             int rows = Math.Min(step, mEnd - m);
-            float* am0 = a + (m * am), cm0 = c + (m * cm);
+            float* block = columns == width ? c + (m * cm) : trimmed;
+            (long blockPitch, int blockStart) = columns == width ? (cm, start) : (width, LinearStart.Zero);
             if (TLane.Count == 16)
             {
-                switch (vectors)
-                {
-                    case 3: MicroKernel<TLane, Eight, Three>(depth, am0, am, ak, rows, b, cm0, cm, columns, start, bias); break;
-                    case 2: MicroKernel<TLane, Eight, Two>(depth, am0, am, ak, rows, b, cm0, cm, columns, start, bias); break;
-                    default: MicroKernel<TLane, Eight, One>(depth, am0, am, ak, rows, b, cm0, cm, columns, start, bias); break;
-                }
+                Columns<TLane, Eight>(vectors, depth, a + (m * am), am, ak, rows, b, block, blockPitch, blockStart, bias);
             }
             else
             {
-                switch (vectors)
-                {
-                    case 3: MicroKernel<TLane, Four, Three>(depth, am0, am, ak, rows, b, cm0, cm, columns, start, bias); break;
-                    case 2: MicroKernel<TLane, Four, Two>(depth, am0, am, ak, rows, b, cm0, cm, columns, start, bias); break;
-                    default: MicroKernel<TLane, Four, One>(depth, am0, am, ak, rows, b, cm0, cm, columns, start, bias); break;
-                }
+                Columns<TLane, Four>(vectors, depth, a + (m * am), am, ak, rows, b, block, blockPitch, blockStart, bias);
             }
+
+            if (columns < width)
+            {
+                Trim(trimmed, width, c + (m * cm), cm, rows, columns, start, bias);
+            }
+        }
+    }
+
+    private static unsafe void Columns<TLane, TRows>(
+        int vectors, int depth, float* a, long am, long ak, int rows, float* b, float* c, long cm, int start, float* bias)
+        where TLane : unmanaged, ICpuLane<TLane>
+        where TRows : struct, ICount
+    {
+        switch (vectors)
+        {
+            case 3:
+                MicroKernel<TLane, TRows, Three>(depth, a, am, ak, rows, b, c, cm, start, bias);
+                break;
+            case 2:
+                MicroKernel<TLane, TRows, Two>(depth, a, am, ak, rows, b, c, cm, start, bias);
+                break;
+            default:
+                MicroKernel<TLane, TRows, One>(depth, a, am, ak, rows, b, c, cm, start, bias);
+                break;
         }
     }
 
     /// <summary>Up to 8 rows × 3 vectors of C in registers; rows beyond the last repeat it and are not stored.</summary>
+    /// <remarks>
+    /// Every sum is a local of its own, and nothing is called while they live: gathered in structs, or kept across a
+    /// call, the JIT puts them in memory, which is three to four times slower.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void MicroKernel<TLane, TRows, TVectors>(
-        int depth, float* a, long am, long ak, int rows, float* b, float* c, long cm, int columns, int start, float* bias)
+        int depth, float* a, long am, long ak, int rows, float* b, float* c, long cm, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
         where TVectors : struct, ICount
     {
-        float* a0 = a, a1 = a + (Math.Min(1, rows - 1) * am), a2 = a + (Math.Min(2, rows - 1) * am), a3 = a + (Math.Min(3, rows - 1) * am);
-        float* a4 = a, a5 = a, a6 = a, a7 = a;
-        Row<TLane> r0 = default, r1 = default, r2 = default, r3 = default, r4 = default, r5 = default, r6 = default, r7 = default;
-        if (TRows.Value > 4)
-        {
-            a4 = a + (Math.Min(4, rows - 1) * am);
-            a5 = a + (Math.Min(5, rows - 1) * am);
-            a6 = a + (Math.Min(6, rows - 1) * am);
-            a7 = a + (Math.Min(7, rows - 1) * am);
-        }
-
+        float* a1 = a + (Math.Min(1, rows - 1) * am);
+        float* a2 = a + (Math.Min(2, rows - 1) * am);
+        float* a3 = a + (Math.Min(3, rows - 1) * am);
+        float* a4 = a + (Math.Min(4, rows - 1) * am);
+        float* a5 = a + (Math.Min(5, rows - 1) * am);
+        float* a6 = a + (Math.Min(6, rows - 1) * am);
+        float* a7 = a + (Math.Min(7, rows - 1) * am);
+        TLane x0 = default, y0 = default, z0 = default;
+        TLane x1 = default, y1 = default, z1 = default;
+        TLane x2 = default, y2 = default, z2 = default;
+        TLane x3 = default, y3 = default, z3 = default;
+        TLane x4 = default, y4 = default, z4 = default;
+        TLane x5 = default, y5 = default, z5 = default;
+        TLane x6 = default, y6 = default, z6 = default;
+        TLane x7 = default, y7 = default, z7 = default;
         int width = TVectors.Value * TLane.Count;
-        long at = 0;
-        for (int k = 0; k < depth; k++, at += ak, b += width)
+        for (int k = 0; k < depth; k++)
         {
-            Row<TLane> bk = Row<TLane>.Load<TVectors>(b);
-            r0 = Row<TLane>.Fma<TVectors>(TLane.Of(a0[at]), bk, r0);
-            r1 = Row<TLane>.Fma<TVectors>(TLane.Of(a1[at]), bk, r1);
-            r2 = Row<TLane>.Fma<TVectors>(TLane.Of(a2[at]), bk, r2);
-            r3 = Row<TLane>.Fma<TVectors>(TLane.Of(a3[at]), bk, r3);
+            TLane bx = TLane.LoadFrom(b), by = default, bz = default;
+            if (TVectors.Value > 1)
+            {
+                by = TLane.LoadFrom(b + TLane.Count);
+            }
+
+            if (TVectors.Value > 2)
+            {
+                bz = TLane.LoadFrom(b + (2 * TLane.Count));
+            }
+
+            TLane v0 = TLane.Of(*a);
+            x0 = TLane.Fma(v0, bx, x0);
+            y0 = TVectors.Value > 1 ? TLane.Fma(v0, by, y0) : y0;
+            z0 = TVectors.Value > 2 ? TLane.Fma(v0, bz, z0) : z0;
+            a += ak;
+            TLane v1 = TLane.Of(*a1);
+            x1 = TLane.Fma(v1, bx, x1);
+            y1 = TVectors.Value > 1 ? TLane.Fma(v1, by, y1) : y1;
+            z1 = TVectors.Value > 2 ? TLane.Fma(v1, bz, z1) : z1;
+            a1 += ak;
+            TLane v2 = TLane.Of(*a2);
+            x2 = TLane.Fma(v2, bx, x2);
+            y2 = TVectors.Value > 1 ? TLane.Fma(v2, by, y2) : y2;
+            z2 = TVectors.Value > 2 ? TLane.Fma(v2, bz, z2) : z2;
+            a2 += ak;
+            TLane v3 = TLane.Of(*a3);
+            x3 = TLane.Fma(v3, bx, x3);
+            y3 = TVectors.Value > 1 ? TLane.Fma(v3, by, y3) : y3;
+            z3 = TVectors.Value > 2 ? TLane.Fma(v3, bz, z3) : z3;
+            a3 += ak;
             if (TRows.Value > 4)
             {
-                r4 = Row<TLane>.Fma<TVectors>(TLane.Of(a4[at]), bk, r4);
-                r5 = Row<TLane>.Fma<TVectors>(TLane.Of(a5[at]), bk, r5);
-                r6 = Row<TLane>.Fma<TVectors>(TLane.Of(a6[at]), bk, r6);
-                r7 = Row<TLane>.Fma<TVectors>(TLane.Of(a7[at]), bk, r7);
+                TLane v4 = TLane.Of(*a4);
+                x4 = TLane.Fma(v4, bx, x4);
+                y4 = TVectors.Value > 1 ? TLane.Fma(v4, by, y4) : y4;
+                z4 = TVectors.Value > 2 ? TLane.Fma(v4, bz, z4) : z4;
+                a4 += ak;
+                TLane v5 = TLane.Of(*a5);
+                x5 = TLane.Fma(v5, bx, x5);
+                y5 = TVectors.Value > 1 ? TLane.Fma(v5, by, y5) : y5;
+                z5 = TVectors.Value > 2 ? TLane.Fma(v5, bz, z5) : z5;
+                a5 += ak;
+                TLane v6 = TLane.Of(*a6);
+                x6 = TLane.Fma(v6, bx, x6);
+                y6 = TVectors.Value > 1 ? TLane.Fma(v6, by, y6) : y6;
+                z6 = TVectors.Value > 2 ? TLane.Fma(v6, bz, z6) : z6;
+                a6 += ak;
+                TLane v7 = TLane.Of(*a7);
+                x7 = TLane.Fma(v7, bx, x7);
+                y7 = TVectors.Value > 1 ? TLane.Fma(v7, by, y7) : y7;
+                z7 = TVectors.Value > 2 ? TLane.Fma(v7, bz, z7) : z7;
+                a7 += ak;
             }
+
+            b += width;
         }
 
-        Finish<TLane, TVectors>(r0, c, columns, start, bias);
-        if (rows > 1) { Finish<TLane, TVectors>(r1, c + cm, columns, start, bias); }
-        if (rows > 2) { Finish<TLane, TVectors>(r2, c + (2 * cm), columns, start, bias); }
-        if (rows > 3) { Finish<TLane, TVectors>(r3, c + (3 * cm), columns, start, bias); }
+        Finish<TLane, TVectors>(x0, y0, z0, c, start, bias);
+        if (rows > 1)
+        {
+            Finish<TLane, TVectors>(x1, y1, z1, c + (1 * cm), start, bias);
+        }
+
+        if (rows > 2)
+        {
+            Finish<TLane, TVectors>(x2, y2, z2, c + (2 * cm), start, bias);
+        }
+
+        if (rows > 3)
+        {
+            Finish<TLane, TVectors>(x3, y3, z3, c + (3 * cm), start, bias);
+        }
+
         if (TRows.Value > 4)
         {
-            if (rows > 4) { Finish<TLane, TVectors>(r4, c + (4 * cm), columns, start, bias); }
-            if (rows > 5) { Finish<TLane, TVectors>(r5, c + (5 * cm), columns, start, bias); }
-            if (rows > 6) { Finish<TLane, TVectors>(r6, c + (6 * cm), columns, start, bias); }
-            if (rows > 7) { Finish<TLane, TVectors>(r7, c + (7 * cm), columns, start, bias); }
+            if (rows > 4)
+            {
+                Finish<TLane, TVectors>(x4, y4, z4, c + (4 * cm), start, bias);
+            }
+
+            if (rows > 5)
+            {
+                Finish<TLane, TVectors>(x5, y5, z5, c + (5 * cm), start, bias);
+            }
+
+            if (rows > 6)
+            {
+                Finish<TLane, TVectors>(x6, y6, z6, c + (6 * cm), start, bias);
+            }
+
+            if (rows > 7)
+            {
+                Finish<TLane, TVectors>(x7, y7, z7, c + (7 * cm), start, bias);
+            }
         }
     }
 
-    /// <summary>Adds what the row starts from and stores the columns that exist.</summary>
+    /// <summary>Adds what the row starts from and stores it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe void Finish<TLane, TVectors>(Row<TLane> row, float* c, int columns, int start, float* bias)
+    private static unsafe void Finish<TLane, TVectors>(TLane x, TLane y, TLane z, float* c, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TVectors : struct, ICount
     {
-        float* from = start == LinearStart.Add ? c : bias;
-        if (columns == TVectors.Value * TLane.Count)
+        if (start != LinearStart.Zero)
         {
-            (start == LinearStart.Zero ? row : row.Plus<TVectors>(from)).Store<TVectors>(c);
+            float* from = start == LinearStart.Add ? c : bias;
+            x += TLane.LoadFrom(from);
+            y = TVectors.Value > 1 ? y + TLane.LoadFrom(from + TLane.Count) : y;
+            z = TVectors.Value > 2 ? z + TLane.LoadFrom(from + (2 * TLane.Count)) : z;
         }
-        else
+
+        TLane.StoreTo(c, x);
+        if (TVectors.Value > 1)
         {
-            Partial<TLane, TVectors>(row, c, columns, start, from);
+            TLane.StoreTo(c + TLane.Count, y);
+        }
+
+        if (TVectors.Value > 2)
+        {
+            TLane.StoreTo(c + (2 * TLane.Count), z);
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static unsafe void Partial<TLane, TVectors>(Row<TLane> row, float* c, int columns, int start, float* from)
-        where TLane : unmanaged, ICpuLane<TLane>
-        where TVectors : struct, ICount
+    /// <summary>Copies a block of whole vectors to the columns that exist.</summary>
+    private static unsafe void Trim(float* block, int width, float* c, long cm, int rows, int columns, int start, float* bias)
     {
-        float* values = stackalloc float[TVectors.Value * TLane.Count];
-        row.Store<TVectors>(values);
-        for (int n = 0; n < columns; n++)
+        for (int r = 0; r < rows; r++, c += cm, block += width)
         {
-            c[n] = start == LinearStart.Zero ? values[n] : values[n] + from[n];
+            float* from = start == LinearStart.Add ? c : bias;
+            for (int n = 0; n < columns; n++)
+            {
+                c[n] = start == LinearStart.Zero ? block[n] : block[n] + from[n];
+            }
         }
     }
 
@@ -234,77 +336,5 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
     private readonly struct Eight : ICount
     {
         public static int Value => 8;
-    }
-
-    private struct Row<TLane>
-        where TLane : unmanaged, ICpuLane<TLane>
-    {
-        public TLane X;
-        public TLane Y;
-        public TLane Z;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static unsafe Row<TLane> Load<TVectors>(float* address)
-            where TVectors : struct, ICount
-        {
-            Row<TLane> row = default;
-            row.X = TLane.LoadFrom(address);
-            if (TVectors.Value > 1)
-            {
-                row.Y = TLane.LoadFrom(address + TLane.Count);
-            }
-
-            if (TVectors.Value > 2)
-            {
-                row.Z = TLane.LoadFrom(address + (2 * TLane.Count));
-            }
-
-            return row;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Row<TLane> Fma<TVectors>(TLane a, Row<TLane> b, Row<TLane> c)
-            where TVectors : struct, ICount
-        {
-            c.X = TLane.Fma(a, b.X, c.X);
-            if (TVectors.Value > 1)
-            {
-                c.Y = TLane.Fma(a, b.Y, c.Y);
-            }
-
-            if (TVectors.Value > 2)
-            {
-                c.Z = TLane.Fma(a, b.Z, c.Z);
-            }
-
-            return c;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly unsafe Row<TLane> Plus<TVectors>(float* address)
-            where TVectors : struct, ICount
-        {
-            Row<TLane> row = Load<TVectors>(address);
-            row.X += this.X;
-            row.Y += this.Y;
-            row.Z += this.Z;
-            return row;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly unsafe void Store<TVectors>(float* address)
-            where TVectors : struct, ICount
-        {
-            TLane.StoreTo(address, this.X);
-            if (TVectors.Value > 1)
-            {
-                TLane.StoreTo(address + TLane.Count, this.Y);
-            }
-
-            if (TVectors.Value > 2)
-            {
-                TLane.StoreTo(address + (2 * TLane.Count), this.Z);
-            }
-        }
     }
 }
