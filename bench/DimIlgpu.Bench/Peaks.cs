@@ -16,7 +16,7 @@ internal static class Peaks
         Tensor sink = arena.Rent(new(tiles, 16));
         return new(
             "fma_peak_gflops", $"{Chains} chains", Bound.Arithmetic, 2.0 * tiles * Iterations * Chains * device.LaneWidth,
-            () => device.Tiles(new FmaLoop(sink.Memory), tiles));
+            () => device.Tiles(new FmaLoop(sink.Memory), tiles, device.LaneWidth));
     }
 
     /// <summary>A copy far larger than the caches: 8 bytes per element.</summary>
@@ -49,7 +49,7 @@ internal static class Peaks
     internal readonly struct FmaLoop(Floats sink) : ITileKernel
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Execute<TLane>(long tile)
+        public void Execute<TLane>(long tile, int worker)
             where TLane : unmanaged, ICpuLane<TLane>
         {
             TLane a = TLane.Of(0.999f), b = TLane.Of(1e-3f);

@@ -45,7 +45,7 @@ internal interface ILane<T> :
     /// <summary>Square root.</summary>
     static abstract T Sqrt(T x);
 
-    /// <summary>2^x at the scan's accuracy (relative error below 1e-6); 0 for x ≤ −126.</summary>
+    /// <summary>2^x for x below 127 at the scan's accuracy (relative error below 1e-6); at most 2^−126 below that.</summary>
     static abstract T Exp2(T x);
 
     /// <summary>e^x within a few units in the last place.</summary>

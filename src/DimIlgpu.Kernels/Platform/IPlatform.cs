@@ -46,6 +46,8 @@ internal interface IGroupKernel
 internal interface ITileKernel
 {
     /// <summary>Computes tile <paramref name="tile"/>.</summary>
-    void Execute<TLane>(long tile)
+    /// <param name="tile">Which tile.</param>
+    /// <param name="worker">Which of <c>Device.Workers</c> runs it: tiles of one worker run one after another and may share scratch memory.</param>
+    void Execute<TLane>(long tile, int worker)
         where TLane : unmanaged, ICpuLane<TLane>;
 }

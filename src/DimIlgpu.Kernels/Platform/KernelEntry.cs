@@ -50,10 +50,11 @@ internal static class KernelEntry
         where TLane : unmanaged, ICpuLane<TLane> =>
         CpuLoop.Rows<TKernel, TLane>(in kernel, rows, Grid.IdxX, Grid.DimX);
 
-    /// <summary>CPU: each group takes a tile.</summary>
-    public static void CpuTiles<TKernel, TLane>(TKernel kernel)
+    /// <summary>CPU: each group takes a contiguous run of tiles.</summary>
+    public static void CpuTiles<TKernel, TLane>(TKernel kernel, long tiles)
         where TKernel : struct, ITileKernel
-        where TLane : unmanaged, ICpuLane<TLane> => CpuLoop.Tile<TKernel, TLane>(in kernel, Grid.IdxX);
+        where TLane : unmanaged, ICpuLane<TLane> =>
+        CpuLoop.Tiles<TKernel, TLane>(in kernel, tiles, Grid.IdxX, Grid.DimX);
 
     /// <summary>The CPU's loops, which the GPU front end never reads.</summary>
     private static class CpuLoop
@@ -91,8 +92,15 @@ internal static class KernelEntry
         }
 
         [IntrinsicImplementation]
-        public static void Tile<TKernel, TLane>(in TKernel kernel, int tile)
+        public static void Tiles<TKernel, TLane>(in TKernel kernel, long tiles, int group, int groups)
             where TKernel : struct, ITileKernel
-            where TLane : unmanaged, ICpuLane<TLane> => kernel.Execute<TLane>(tile);
+            where TLane : unmanaged, ICpuLane<TLane>
+        {
+            long end = tiles * (group + 1) / groups;
+            for (long tile = tiles * group / groups; tile < end; tile++)
+            {
+                kernel.Execute<TLane>(tile, group);
+            }
+        }
     }
 }

@@ -65,6 +65,9 @@ public sealed class Device : IDisposable
     /// <summary>Columns per SIMD register on the CPU accelerator; 1 elsewhere.</summary>
     public int LaneWidth { get; }
 
+    /// <summary>Tasks that a launch on the CPU accelerator is divided into.</summary>
+    internal int Workers => this.Threads * TasksPerThread;
+
     internal Accelerator Accelerator { get; }
 
     internal AcceleratorStream Stream { get; }
@@ -135,7 +138,7 @@ public sealed class Device : IDisposable
         if (this.Kind == DeviceKind.Cpu)
         {
             int lane = this.Lane(columns, widest);
-            int groups = (int)Math.Min(strips * (columns / lane), this.Threads * TasksPerThread);
+            int groups = (int)Math.Min(strips * (columns / lane), this.Workers);
             this.Launch<TKernel, long, int>(lane, new KernelConfig(groups, 1), in kernel, strips, columns, lane switch
             {
                 16 => KernelEntry.CpuStrips<TKernel, Vector512Lane>,
@@ -164,7 +167,7 @@ public sealed class Device : IDisposable
         if (this.Kind == DeviceKind.Cpu)
         {
             int lane = this.Lane(columns, int.MaxValue);
-            int groups = (int)Math.Min(rows, this.Threads * TasksPerThread);
+            int groups = (int)Math.Min(rows, this.Workers);
             this.Launch<TKernel, long>(lane, new KernelConfig(groups, 1), in kernel, rows, lane switch
             {
                 16 => KernelEntry.CpuRows<TKernel, Vector512Lane>,
@@ -187,10 +190,13 @@ public sealed class Device : IDisposable
             1, new KernelConfig(groups, new Index3D(size, 1, 1)), in kernel,
             this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>);
 
-    /// <summary>Runs a CPU kernel, a group per tile.</summary>
-    internal void Tiles<TKernel>(in TKernel kernel, int tiles)
+    /// <summary>Runs a CPU kernel of independent tiles.</summary>
+    /// <param name="kernel">The kernel and its arguments.</param>
+    /// <param name="tiles">Number of tiles.</param>
+    /// <param name="lane">The lane width, from <see cref="Lane"/>.</param>
+    internal void Tiles<TKernel>(in TKernel kernel, long tiles, int lane)
         where TKernel : struct, ITileKernel =>
-        this.Launch(this.LaneWidth, new KernelConfig(tiles, 1), in kernel, this.LaneWidth switch
+        this.Launch<TKernel, long>(lane, new KernelConfig((int)Math.Min(tiles, this.Workers), 1), in kernel, tiles, lane switch
         {
             16 => KernelEntry.CpuTiles<TKernel, Vector512Lane>,
             8 => KernelEntry.CpuTiles<TKernel, Vector256Lane>,
@@ -198,7 +204,8 @@ public sealed class Device : IDisposable
             _ => KernelEntry.CpuTiles<TKernel, ScalarLane>,
         });
 
-    private int Lane(int columns, int widest)
+    /// <summary>The widest lane that divides <paramref name="columns"/>.</summary>
+    internal int Lane(int columns, int widest = int.MaxValue)
     {
         int lane = Math.Min(this.LaneWidth, widest);
         while (columns % lane != 0)

@@ -21,19 +21,17 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
         int rowTiles = Math.Clamp(runs, 1, (product.M + 7) / 8);
         int tiles = checked(batch * product.Parts * panels * rowTiles);
         using ArenaScope scope = device.Scratch.Scope();
-        Tensor packed = device.Scratch.Rent(new(tiles, Depth * width));
-        device.Tiles(new LinearPanels(product, rowTiles, panels, packed.Memory), tiles);
+        Tensor packed = device.Scratch.Rent(new(device.Workers, Depth * width));
+        device.Tiles(new LinearPanels(product, rowTiles, panels, packed.Memory), tiles, device.LaneWidth);
     }
 
-    public void Execute<TLane>(long tile)
-        where TLane : unmanaged, ICpuLane<TLane> => Run<TLane>(in product, rowTiles, panels, packed, (int)tile);
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static unsafe void Run<TLane>(in Product p, int rowTiles, int panels, Floats packed, int tile)
+    public unsafe void Execute<TLane>(long tile, int worker)
         where TLane : unmanaged, ICpuLane<TLane>
     {
+        Product p = product;
         int width = 3 * TLane.Count;
-        int run = tile % rowTiles, panel = tile / rowTiles % panels, block = tile / rowTiles / panels;
+        int run = (int)(tile % rowTiles), panel = (int)(tile / rowTiles % panels), block = (int)(tile / rowTiles / panels);
         int batch = block / p.Parts, part = block % p.Parts;
         int begin = (int)((long)p.K * part / p.Parts), end = (int)((long)p.K * (part + 1) / p.Parts);
         int mBegin = (int)((long)p.M * run / rowTiles), mEnd = (int)((long)p.M * (run + 1) / rowTiles);
@@ -44,7 +42,7 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
         float* b = p.B.Memory.Pointer + (batch * p.B.BatchStride) + (n0 * p.B.ColumnStride);
         float* c = p.C.Memory.Pointer + (block * p.C.BatchStride) + n0;
         float* bias = p.Bias.Memory.Pointer + (batch * p.Bias.BatchStride) + n0;
-        float* panelMemory = packed.Pointer + ((long)tile * Depth * width);
+        float* panelMemory = packed.Pointer + ((long)worker * Depth * width);
 
         int depths = Math.Max((end - begin + Depth - 1) / Depth, 1);
         for (int d = 0; d < depths; d++)

@@ -1,0 +1,285 @@
+using ILGPU;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>What the scan reads.</summary>
+/// <param name="U">u, (2·B·L, E): both directions stacked, each in token order.</param>
+/// <param name="Delta">Δ before its bias and softplus, (2·B·L, E).</param>
+/// <param name="ALog">A_log, (2·N, E); A = −exp(A_log).</param>
+/// <param name="B">B, (2·B·L, N); may be a view of columns.</param>
+/// <param name="C">C, (2·B·L, N); may be a view of columns.</param>
+/// <param name="D">D, (2, E).</param>
+/// <param name="DeltaBias">The bias of Δ, (2, E).</param>
+public readonly record struct ScanInputs(Tensor U, Tensor Delta, Tensor ALog, Tensor B, Tensor C, Tensor D, Tensor DeltaBias);
+
+/// <summary>Where the gradients of <see cref="ScanInputs"/> go; null where not wanted.</summary>
+/// <param name="U">Gradient of u.</param>
+/// <param name="Delta">Gradient of Δ before its bias and softplus.</param>
+/// <param name="ALog">Gradient of A_log, dense.</param>
+/// <param name="B">Gradient of B.</param>
+/// <param name="C">Gradient of C.</param>
+/// <param name="D">Gradient of D.</param>
+/// <param name="DeltaBias">Gradient of the bias of Δ.</param>
+public readonly record struct ScanGradients(Sink? U, Sink? Delta, Sink? ALog, Sink? B, Sink? C, Sink? D, Sink? DeltaBias);
+
+/// <summary>The bidirectional selective scan, parallel over batch, channels and chunks of the sequence.</summary>
+/// <remarks>
+/// <para>
+/// For each direction, in that direction's order: Δ_t = softplus(δ_t + bias); h_t = exp(Δ_t A) ⊙ h_{t−1} + Δ_t B_t u_t;
+/// y_t = C_t·h_t + D u_t. The second direction reads tokens from the last to the first; nothing is flipped in memory.
+/// </para>
+/// <para>
+/// Each step is an affine map h → a h + b, and maps compose associatively: later (a₂, b₂) after earlier (a₁, b₁) is
+/// (a₂a₁, a₂b₁ + b₂). A sequence is cut into chunks; each folds its maps (its decay is exp(A·ΣΔ): one exponential per
+/// state), the folds are scanned, and each chunk runs again from its incoming state. Chunks count from each direction's
+/// own start, so the second direction equals reverse ∘ scan ∘ reverse to the bit.
+/// </para>
+/// <para>
+/// The backward pass keeps one state every <see cref="SegmentOf"/> tokens and recomputes those between. Its own recurrence
+/// g_t = C_t dy_t + exp(Δ_{t+1} A) ⊙ g_{t+1} is the same kind of scan from the other end, cut into the same chunks.
+/// </para>
+/// <para>Source: Gu and Dao 2023, arXiv:2312.00752, algorithm 2; Blelloch 1990 for the scan of maps.</para>
+/// </remarks>
+public static class SelectiveScan
+{
+    private const int CpuSegment = 32;
+    private const int GpuSegment = 16;
+
+    // As many independent strips as keep the hardware busy: register lanes on a CPU, threads on a GPU.
+    private const long EnoughCpuStrips = 16;
+    private const long EnoughGpuThreads = 1 << 17;
+
+    /// <summary>The most states N per channel; N is a multiple of 4.</summary>
+    public const int MaxStates = 16;
+
+    /// <summary>Tokens from one kept state to the next.</summary>
+    /// <param name="device">Where the scan runs.</param>
+    public static int SegmentOf(Device device) => device.Kind == DeviceKind.Cpu ? CpuSegment : GpuSegment;
+
+    /// <summary>The shape of the states that the backward pass needs.</summary>
+    /// <param name="device">Where the scan runs.</param>
+    /// <param name="batch">Batch size B.</param>
+    /// <param name="tokens">Tokens L of a sequence.</param>
+    /// <param name="states">States N of a channel.</param>
+    /// <param name="channels">Channels E.</param>
+    public static Shape CheckpointShape(Device device, int batch, int tokens, int states, int channels) =>
+        new(2L * batch * Divide(tokens, SegmentOf(device)) * states, channels);
+
+    /// <summary>Computes y.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="inputs">What is scanned.</param>
+    /// <param name="y">Output, (2·B·L, E): both directions stacked, each in token order.</param>
+    /// <param name="batch">Batch size B.</param>
+    /// <param name="checkpoints">Receives the kept states, of <see cref="CheckpointShape"/>; null where no gradient is wanted.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>.</exception>
+    public static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints) =>
+        Forward(device, inputs, y, batch, checkpoints, chunks: 0);
+
+    /// <summary>The gradients of <see cref="Forward(Device, ScanInputs, Tensor, int, Tensor?)"/>.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="inputs">The inputs of the forward pass.</param>
+    /// <param name="checkpoints">The states that it kept.</param>
+    /// <param name="dy">Gradient of the output, (2·B·L, E).</param>
+    /// <param name="batch">Batch size B.</param>
+    /// <param name="gradients">Where the gradients go.</param>
+    public static void Backward(
+        Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients) =>
+        Backward(device, inputs, checkpoints, dy, batch, gradients, chunks: 0);
+
+    /// <summary>With a number of chunks to aim at; 0 chooses by shape.</summary>
+    internal static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints, int chunks)
+    {
+        ScanLayout layout = Layout(device, inputs, batch, chunks);
+        Check.Dense(y, inputs.U.Shape);
+        if (checkpoints is { } kept)
+        {
+            Check.Dense(kept, CheckpointShape(device, batch, layout.Tokens, layout.States, layout.Channels), nameof(checkpoints));
+        }
+
+        using ArenaScope scope = device.Scratch.Scope();
+        Floats incoming = layout.Chunks > 1 ? Fold(device, layout, inputs, dy: null) : default;
+        ScanView view = new(layout, inputs);
+        Floats output = y.Memory, states = checkpoints?.Memory ?? default;
+        int keep = checkpoints is null ? 0 : 1;
+        switch (layout.States / 4)
+        {
+            case 1:
+                device.Strips(new ScanForward<OneQuad>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                break;
+            case 2:
+                device.Strips(new ScanForward<TwoQuads>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                break;
+            case 3:
+                device.Strips(new ScanForward<ThreeQuads>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                break;
+            default:
+                device.Strips(new ScanForward<FourQuads>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                break;
+        }
+    }
+
+    /// <inheritdoc cref="Forward(Device, ScanInputs, Tensor, int, Tensor?, int)"/>
+    internal static void Backward(
+        Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients, int chunks)
+    {
+        ScanLayout layout = Layout(device, inputs, batch, chunks);
+        Check.Dense(dy, inputs.U.Shape);
+        using ArenaScope scope = device.Scratch.Scope();
+        Floats incoming = layout.Chunks > 1 ? Fold(device, layout, inputs, dy) : default;
+
+        int n = layout.States, e = layout.Channels, groups = Divide(e, ScanBackward.ChannelsPerGroup);
+        long rows = inputs.U.Rows;
+        Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
+        Tensor dD = device.Scratch.Rent(new(layout.Strips, e)), dBias = device.Scratch.Rent(new(layout.Strips, e));
+        Tensor dB = device.Scratch.Rent(new(rows * groups, n)), dC = device.Scratch.Rent(new(rows * groups, n));
+        Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
+        Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
+        Check.Dense(du.Tensor, inputs.U.Shape, nameof(gradients));
+        Check.Dense(dDelta.Tensor, inputs.U.Shape, nameof(gradients));
+
+        ScanBackward.Launch(device, new ScanAdjoint(
+            new ScanView(layout, inputs), incoming, checkpoints.Memory, dy.Memory, du.Tensor.Memory, dDelta.Tensor.Memory,
+            dA.Memory, dD.Memory, dBias.Memory, dB.Memory, dC.Memory, groups, du.Add ? 1 : 0, dDelta.Add ? 1 : 0));
+
+        int parts = batch * layout.Chunks;
+        if (gradients.ALog is { } a)
+        {
+            ColumnSum.Fold(device, dA, parts, a with { Tensor = a.Tensor.Reshape(new(2, n * e)) });
+        }
+
+        FoldWanted(device, dD, parts, gradients.D);
+        FoldWanted(device, dBias, parts, gradients.DeltaBias);
+        FoldWanted(device, dB, groups, gradients.B);
+        FoldWanted(device, dC, groups, gradients.C);
+    }
+
+    private static void FoldWanted(Device device, Tensor partial, int parts, Sink? to)
+    {
+        if (to is { } sink)
+        {
+            ColumnSum.Fold(device, partial, parts, sink);
+        }
+    }
+
+    /// <summary>Folds the maps of every chunk, and scans the folds: the incoming state, or adjoint, of each.</summary>
+    private static Floats Fold(Device device, ScanLayout layout, ScanInputs inputs, Tensor? dy)
+    {
+        Tensor folds = device.Scratch.Rent(new(layout.Strips * layout.States, layout.Channels));
+        Tensor sums = device.Scratch.Rent(new(layout.Strips, layout.Channels));
+        ScanView view = new(layout, inputs);
+        Floats gradient = dy?.Memory ?? default;
+        int adjoint = dy is null ? 0 : 1;
+        switch (layout.States / 4)
+        {
+            case 1:
+                device.Strips(new ScanFold<OneQuad>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
+                break;
+            case 2:
+                device.Strips(new ScanFold<TwoQuads>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
+                break;
+            case 3:
+                device.Strips(new ScanFold<ThreeQuads>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
+                break;
+            default:
+                device.Strips(new ScanFold<FourQuads>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
+                break;
+        }
+
+        device.Strips(
+            new ScanOfFolds(layout, inputs.ALog.Memory, folds.Memory, sums.Memory, adjoint),
+            2L * layout.Batch * layout.States, layout.Channels);
+        return folds.Memory;
+    }
+
+    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks)
+    {
+        Check.NotEmpty(inputs.U, nameof(inputs.U));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
+        Check.Divides(2L * batch, inputs.U.Rows, nameof(inputs.U));
+        int tokens = checked((int)(inputs.U.Rows / 2 / batch)), channels = inputs.U.Columns, states = inputs.B.Columns;
+        if (states % 4 != 0 || states < 4 || states > MaxStates)
+        {
+            throw new ArgumentException(
+                $"'{nameof(inputs.B)}' has {states} states; expected a multiple of 4 from 4 to {MaxStates}.", nameof(inputs));
+        }
+
+        Check.Dense(inputs.U, inputs.U.Shape, nameof(inputs.U));
+        Check.Dense(inputs.Delta, inputs.U.Shape, nameof(inputs.Delta));
+        Check.Dense(inputs.ALog, new(2 * states, channels), nameof(inputs.ALog));
+        Check.Shape(inputs.B, new(inputs.U.Rows, states), nameof(inputs.B));
+        Check.Shape(inputs.C, new(inputs.U.Rows, states), nameof(inputs.C));
+        Check.Dense(inputs.D, new(2, channels), nameof(inputs.D));
+        Check.Dense(inputs.DeltaBias, new(2, channels), nameof(inputs.DeltaBias));
+
+        int segment = SegmentOf(device);
+        if (chunks == 0)
+        {
+            long strips = 2L * batch * channels;
+            long wanted = device.Kind == DeviceKind.Cpu
+                ? EnoughCpuStrips / Math.Max(1, strips / device.Lane(channels))
+                : EnoughGpuThreads / strips;
+            chunks = (int)Math.Clamp(wanted, 1, Math.Max(1, tokens / (4 * segment)));
+        }
+
+        int length = Divide(Divide(tokens, chunks), segment) * segment;
+        return new(batch, tokens, channels, states, Divide(tokens, length), length, segment);
+    }
+
+    private static int Divide(int a, int b) => (a + b - 1) / b;
+}
+
+/// <summary>The sizes of a scan and how its sequence is cut.</summary>
+internal readonly struct ScanLayout(int batch, int tokens, int channels, int states, int chunks, int chunkLength, int segment)
+{
+    public readonly int Batch = batch;
+    public readonly int Tokens = tokens;
+    public readonly int Channels = channels;
+    public readonly int States = states;
+    public readonly int Chunks = chunks;
+    public readonly int ChunkLength = chunkLength;
+    public readonly int Segment = segment;
+
+    /// <summary>Directions · batch · chunks.</summary>
+    public long Strips => 2L * this.Batch * this.Chunks;
+
+    /// <summary>Kept states per sequence.</summary>
+    public int Segments => (this.Tokens + this.Segment - 1) / this.Segment;
+
+    /// <summary>0 for the forward direction, 1 for the backward one.</summary>
+    public int Direction(long strip) => (int)(strip / ((long)this.Batch * this.Chunks));
+
+    /// <summary>Direction and batch element, as one index.</summary>
+    public long Sequence(long strip) => strip / this.Chunks;
+
+    /// <summary>The first token of a strip, counted from the start of its direction.</summary>
+    public int Begin(long strip) => (int)(strip % this.Chunks) * this.ChunkLength;
+
+    /// <summary>One past the last token of a strip.</summary>
+    public int End(long strip)
+    {
+        int end = this.Begin(strip) + this.ChunkLength;
+        return end < this.Tokens ? end : this.Tokens;
+    }
+
+    /// <summary>The row in memory of token <paramref name="t"/> of a strip's direction.</summary>
+    public long Row(long strip, int t) =>
+        (this.Sequence(strip) * this.Tokens) + (this.Direction(strip) == 0 ? t : this.Tokens - 1 - t);
+
+    /// <summary>From one token to the next in memory: +1 or −1 rows.</summary>
+    public int Stride(long strip) => this.Direction(strip) == 0 ? 1 : -1;
+}
+
+/// <summary>The inputs of a scan as kernels read them.</summary>
+internal readonly struct ScanView(ScanLayout layout, ScanInputs inputs)
+{
+    public readonly ScanLayout Layout = layout;
+    public readonly Floats U = inputs.U.Memory;
+    public readonly Floats Delta = inputs.Delta.Memory;
+    public readonly Floats ALog = inputs.ALog.Memory;
+    public readonly Floats B = inputs.B.Memory;
+    public readonly Floats C = inputs.C.Memory;
+    public readonly Floats D = inputs.D.Memory;
+    public readonly Floats DeltaBias = inputs.DeltaBias.Memory;
+    public readonly int BPitch = inputs.B.Pitch;
+    public readonly int CPitch = inputs.C.Pitch;
+}

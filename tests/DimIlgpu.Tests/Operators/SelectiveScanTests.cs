@@ -1,0 +1,157 @@
+using DimIlgpu.Autograd;
+using DimIlgpu.Kernels;
+using Xunit;
+
+namespace DimIlgpu.Tests;
+
+public sealed class SelectiveScanTests
+{
+    // MODEL.md's oracle: lengths around the chunk sizes of the published kernel.
+    private static readonly int[] Lengths = [1, 63, 128, 256, 257, 1024, 1025, 2048, 2049, 4096];
+
+    public static MatrixTheoryData<TestDevice, int, int> Oracle => new(Devices.Fast, [8, 16], Lengths);
+
+    public static IEnumerable<TheoryDataRow<TestDevice, int, int, int, int>> Chunked =>
+        from device in Devices.Fast
+        from chunks in new[] { 1, 2, 3, 50 }
+        from shape in new[] { (Channels: 4, States: 4, Length: 100), (Channels: 48, States: 16, Length: 200), (Channels: 144, States: 12, Length: 70) }
+        select new TheoryDataRow<TestDevice, int, int, int, int>(device, chunks, shape.Channels, shape.States, shape.Length);
+
+    public static TheoryData<TestDevice> FastDevices => [.. Devices.Fast];
+
+    [Theory, MemberData(nameof(Oracle))]
+    public void Meets_the_oracle(TestDevice kind, int states, int length) =>
+        Check(kind, batch: 2, length, channels: 4, states, chunks: 0, relative: 6e-4, absolute: 2e-3);
+
+    // Every number of chunks takes the associative path; 144 channels make two groups of the backward pass.
+    [Theory, MemberData(nameof(Chunked))]
+    public void Any_number_of_chunks_gives_the_reference(TestDevice kind, int chunks, int channels, int states, int length) =>
+        Check(kind, batch: 1, length, channels, states, chunks, relative: 1e-4, absolute: 1e-4);
+
+    [Fact]
+    public void Simulated_threads_give_the_reference() =>
+        Check(TestDevice.Simt, batch: 1, length: 3, channels: 3, states: 8, chunks: 1, relative: 1e-4, absolute: 1e-4);
+
+    [Fact]
+    public void The_reference_adjoint_matches_central_differences() => Gradient.ShouldMatch(
+        new SelectiveScanReference(2, 5, 3, 4).Forward, new SelectiveScanReference(2, 5, 3, 4).Adjoint, Inputs(2, 5, 3, 4));
+
+    // The second direction on reversed tokens is the first direction, reversed.
+    [Theory, MemberData(nameof(FastDevices))]
+    public void The_backward_direction_is_the_forward_one_of_reversed_tokens_to_the_bit(TestDevice kind)
+    {
+        const int Length = 300, Channels = 32, States = 16, Half = Length * Channels;
+        using Device device = Devices.Open(kind);
+        using Arena arena = new(device);
+        double[][] x = Inputs(1, Length, Channels, States);
+        foreach (int i in new[] { 0, 1, 3, 4 })
+        {
+            int columns = x[i].Length / 2 / Length;
+            for (int t = 0; t < Length; t++)
+            {
+                Array.Copy(x[i], t * columns, x[i], ((2 * Length) - 1 - t) * columns, columns);
+            }
+        }
+
+        foreach (int i in new[] { 2, 5, 6 })
+        {
+            Array.Copy(x[i], 0, x[i], x[i].Length / 2, x[i].Length / 2);
+        }
+
+        foreach (int chunks in new[] { 1, 3 })
+        {
+            Tensor y = arena.Rent(new(2 * Length, Channels));
+            SelectiveScan.Forward(device, Upload(arena, x, 1, Length, Channels, States), y, 1, null, chunks);
+            float[] got = y.ToArray();
+            for (int t = 0; t < Length; t++)
+            {
+                Assert.Equal(
+                    got.AsSpan(t * Channels, Channels), got.AsSpan(Half + ((Length - 1 - t) * Channels), Channels));
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(FastDevices))]
+    public void The_recorded_operator_delivers_every_gradient(TestDevice kind)
+    {
+        SelectiveScanReference reference = new(2, 40, 16, 4);
+        double[][] x = Inputs(2, 40, 16, 4);
+        OperatorTest.Run(
+            kind,
+            [.. x.Zip(Shapes(2, 40, 16, 4))],
+            (tape, v) => tape.SelectiveScan(v[0], v[1], v[2], v[3], v[4], v[5], v[6], batch: 2),
+            reference.Forward, 1e-4, 1e-4, reference.Adjoint);
+    }
+
+    [Fact]
+    public void A_wrong_number_of_states_is_refused()
+    {
+        using Device device = Devices.Open(TestDevice.Cpu16);
+        using Arena arena = new(device);
+        ScanInputs inputs = Upload(arena, Inputs(1, 4, 4, 5), 1, 4, 4, 5);
+        ArgumentException e = Assert.Throws<ArgumentException>(
+            () => SelectiveScan.Forward(device, inputs, arena.Rent(inputs.U.Shape), 1, null));
+        Assert.Contains("5 states", e.Message, StringComparison.Ordinal);
+    }
+
+    private static void Check(
+        TestDevice kind, int batch, int length, int channels, int states, int chunks, double relative, double absolute)
+    {
+        using Device device = Devices.Open(kind);
+        using Arena arena = new(device);
+        double[][] x = Inputs(batch, length, channels, states);
+        Shape[] shapes = Shapes(batch, length, channels, states);
+        ScanInputs inputs = Upload(arena, x, batch, length, channels, states);
+        SelectiveScanReference reference = new(batch, length, channels, states);
+        Tensor y = arena.Rent(shapes[0]);
+        Tensor checkpoints = arena.Rent(SelectiveScan.CheckpointShape(device, batch, length, states, channels));
+        SelectiveScan.Forward(device, inputs, y, batch, checkpoints, chunks);
+        y.ShouldBe(reference.Forward(x), relative, absolute, "y");
+
+        double[] dy = Data.Normal(50, y.ToArray().Length);
+        Tensor[] gradients = [.. shapes.Select(s => arena.Rent(s))];
+        SelectiveScan.Backward(device, inputs, checkpoints, arena.Upload(dy, shapes[0]), batch, new(
+            new(gradients[0], false), new(gradients[1], false), new(gradients[2], false), new(gradients[3], false),
+            new(gradients[4], false), new(gradients[5], false), new(gradients[6], false)), chunks);
+        double[][] expected = reference.Adjoint(x, dy);
+
+        // The oracle's factors: du 2×/2×, dΔ 5×/10×, dA 1×/5×; sums over tokens and batch grow like their number's root.
+        double root = Math.Sqrt((double)batch * length);
+        (string, double, double)[] factors =
+        [
+            ("du", 2, 2), ("dΔ", 5, 10), ("dA_log", 1, 5 * Math.Max(1, root / 16)), ("dB", 1, 1), ("dC", 1, 1),
+            ("dD", 1, Math.Max(1, root / 16)), ("dbias", 5, 10 * Math.Max(1, root / 16)),
+        ];
+        for (int i = 0; i < gradients.Length; i++)
+        {
+            (string name, double r, double a) = factors[i];
+            gradients[i].ShouldBe(expected[i], r * relative, a * absolute, name);
+        }
+    }
+
+    private static Shape[] Shapes(int batch, int length, int channels, int states) =>
+    [
+        new(2L * batch * length, channels), new(2L * batch * length, channels), new(2 * states, channels),
+        new(2L * batch * length, states), new(2L * batch * length, states), new(2, channels), new(2, channels),
+    ];
+
+    // A = −½·U, Δ and its bias ½·U, the rest normal: MODEL.md.
+    private static double[][] Inputs(int batch, int length, int channels, int states)
+    {
+        Shape[] shapes = Shapes(batch, length, channels, states);
+        double[] Uniform(int seed, int i) => [.. Data.Random(seed, (int)shapes[i].Length).Select(v => (v + 1) / 2)];
+        double[] Normal(int seed, int i) => Data.Normal(seed, (int)shapes[i].Length);
+        return
+        [
+            Normal(1, 0), [.. Uniform(2, 1).Select(v => (double)(float)(v / 2))],
+            [.. Uniform(3, 2).Select(v => (double)(float)Math.Log(Math.Max(v, 1e-3) / 2))],
+            Normal(4, 3), Normal(5, 4), Normal(6, 5), [.. Uniform(7, 6).Select(v => (double)(float)(v / 2))],
+        ];
+    }
+
+    private static ScanInputs Upload(Arena arena, double[][] x, int batch, int length, int channels, int states)
+    {
+        Tensor[] t = [.. x.Zip(Shapes(batch, length, channels, states), arena.Upload)];
+        return new(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+    }
+}
