@@ -17,13 +17,13 @@ public sealed class SelectiveScanBenchmark : IBenchmark
         {
             Shape tokens = new(2L * batch * length, channels), states = new(2L * batch * length, States);
             ScanInputs inputs = new(
-                arena.Random(tokens), arena.Random(tokens), arena.Random(new(2 * States, channels)),
-                arena.Random(states), arena.Random(states), arena.Random(new(2, channels)), arena.Random(new(2, channels)));
+                arena.Random(tokens), Positive(device, arena, tokens), arena.Random(new(2 * States, channels)),
+                arena.Random(states), arena.Random(states), arena.Random(new(2, channels)));
             Tensor y = arena.Rent(tokens), dy = arena.Random(tokens), du = arena.Rent(tokens), dDelta = arena.Rent(tokens);
             Tensor kept = arena.Rent(SelectiveScan.CheckpointShape(device, batch, length, States, channels));
             ScanGradients gradients = new(
                 new(du, false), new(dDelta, false), new(arena.Rent(inputs.ALog.Shape), false), new(arena.Rent(states), false),
-                new(arena.Rent(states), false), new(arena.Rent(inputs.D.Shape), false), new(arena.Rent(inputs.D.Shape), false));
+                new(arena.Rent(states), false), new(arena.Rent(inputs.D.Shape), false));
             double work = 2.0 * batch * length * channels * States;
             string shape = $"B{batch} L{length} E{channels} N{States}";
             yield return new(
@@ -34,5 +34,12 @@ public sealed class SelectiveScanBenchmark : IBenchmark
                 "selective-scan.backward", shape, Bound.States, work,
                 () => SelectiveScan.Backward(device, inputs, kept, dy, batch, gradients));
         }
+    }
+
+    private static Tensor Positive(Device device, Arena arena, Shape shape)
+    {
+        Tensor delta = arena.Random(shape);
+        Softplus.Forward(device, delta, arena.Rent(new(1, shape.Columns), clear: true), delta);
+        return delta;
     }
 }

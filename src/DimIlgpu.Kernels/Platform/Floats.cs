@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Runtime;
 
@@ -12,17 +11,15 @@ namespace DimIlgpu.Kernels;
 internal readonly unsafe struct Floats
 {
     public readonly ArrayView<float> View;
-    private readonly long address;
+
+    /// <summary>The address on the host; 0 elsewhere.</summary>
+    public readonly long Address;
 
     public Floats(ArrayView<float> view, bool isHostMemory)
     {
         this.View = view;
-        this.address = isHostMemory && view.Length > 0 ? (long)view.LoadEffectiveAddressAsPtr() : 0;
+        this.Address = isHostMemory && view.Length > 0 ? (long)view.LoadEffectiveAddressAsPtr() : 0;
     }
 
-    public float* Pointer
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (float*)this.address;
-    }
+    public float* Pointer => (float*)this.Address;
 }

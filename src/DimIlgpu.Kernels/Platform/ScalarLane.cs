@@ -14,16 +14,16 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static ScalarLane Of(float value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ScalarLane Load(Floats memory, long index) => new(memory.Pointer[index]);
+    public static ScalarLane Load(Floats memory, long index) => new(((float*)memory.Address)[index]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Floats memory, long index, ScalarLane value) => memory.Pointer[index] = value.value;
+    public static void Store(Floats memory, long index, ScalarLane value) => ((float*)memory.Address)[index] = value.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Read(Floats memory, long index) => memory.Pointer[index];
+    public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ReadInt(Floats memory, long index) => ((int*)memory.Pointer)[index];
+    public static int ReadInt(Floats memory, long index) => ((int*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane operator +(ScalarLane a, ScalarLane b) => new(a.value + b.value);

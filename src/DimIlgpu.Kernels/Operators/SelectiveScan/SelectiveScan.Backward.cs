@@ -6,7 +6,7 @@ namespace DimIlgpu.Kernels;
 /// <summary>Everything that the backward kernels read and write.</summary>
 internal readonly struct ScanAdjoint(
     ScanView view, Floats incoming, Floats checkpoints, Floats dy, Floats du, Floats dDelta,
-    Floats dA, Floats dD, Floats dBias, Floats dB, Floats dC, int groups, int addU, int addDelta)
+    Floats dA, Floats dD, Floats dB, Floats dC, int groups, int addU, int addDelta)
 {
     public readonly ScanView View = view;
 
@@ -17,10 +17,9 @@ internal readonly struct ScanAdjoint(
     public readonly Floats Du = du;
     public readonly Floats DDelta = dDelta;
 
-    /// <summary>Per strip: (N, E), (E) and (E) partial sums.</summary>
+    /// <summary>Per strip: (N, E) and (E) partial sums.</summary>
     public readonly Floats DA = dA;
     public readonly Floats DD = dD;
-    public readonly Floats DBias = dBias;
 
     /// <summary>Per row and group of channels: N partial sums.</summary>
     public readonly Floats DB = dB;
@@ -88,10 +87,12 @@ internal static class ScanBackward
 internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, int scratchPitch) : ITileKernel
     where TQuads : struct, IQuads
 {
+    private const float Ln2 = 0.693147181f;
+
     private static int States => 4 * TQuads.Value;
 
-    /// <summary>Lanes of scratch: states, decays, dB and dC of a segment; the adjoint and dA, dD, dBias of each lane.</summary>
-    public static int ScratchLength(int segment, int lanes) => (4 * segment * States) + (lanes * ((2 * States) + 2));
+    /// <summary>Lanes of scratch: states, decays, dB and dC of a segment; the adjoint, dA and dD of each lane.</summary>
+    public static int ScratchLength(int segment, int lanes) => (4 * segment * States) + (lanes * ((2 * States) + 1));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TLane>(long tile, int worker)
@@ -106,13 +107,13 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
         int block = l.Segment * States * TLane.Count;
         long states = (long)worker * scratchPitch, decays = states + block, db = decays + block, dc = db + block;
         long carried = dc + block;
-        int carriedPitch = ((2 * States) + 2) * TLane.Count;
+        int carriedPitch = ((2 * States) + 1) * TLane.Count;
 
         int begin = l.Begin(strip), end = l.End(strip);
         bool last = end == l.Tokens;
         for (int j = 0; j < lanes; j++)
         {
-            for (int n = 0; n < (2 * States) + 2; n++)
+            for (int n = 0; n < (2 * States) + 1; n++)
             {
                 TLane g = n < States && !last
                     ? TLane.Load(s.Incoming, ((strip * States) + n) * e + firstColumn + (j * TLane.Count))
@@ -143,12 +144,11 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
             for (int n = 0; n < States; n++)
             {
                 // dA/dA_log = A.
-                TLane a = -TLane.Exp(TLane.Load(s.View.ALog, parameter + ((long)n * e)));
-                TLane.Store(s.DA, ((strip * States) + n) * e + column, a * TLane.Load(scratch, from + (n * TLane.Count)));
+                TLane a = TLane.Of(Ln2) * TLane.Load(s.View.A, parameter + ((long)n * e));
+                TLane.Store(s.DA, (((strip * States) + n) * e) + column, a * TLane.Load(scratch, from + (n * TLane.Count)));
             }
 
             TLane.Store(s.DD, (strip * e) + column, TLane.Load(scratch, from + (States * TLane.Count)));
-            TLane.Store(s.DBias, (strip * e) + column, TLane.Load(scratch, from + ((States + 1) * TLane.Count)));
         }
     }
 
@@ -161,19 +161,22 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
         ScanLayout l = s.View.Layout;
         Floats u = s.View.U, delta = s.View.Delta, b = s.View.B;
         int e = l.Channels, bPitch = s.View.BPitch, stride = l.Stride(strip), direction = l.Direction(strip);
-        TLane bias = TLane.Load(s.View.DeltaBias, ((long)direction * e) + column);
-        long kept = (((l.Sequence(strip) * l.Segments) + (t0 / l.Segment)) * States * e) + column;
+        long kept = l.Slot(strip, t0, keep: 1) + column;
         long parameter = ((long)direction * States * e) + column;
 
         for (int q = 0; q < TQuads.Value; q++)
         {
-            Quad<TLane> a = Quad<TLane>.LoadA(s.View.ALog, parameter + (4L * q * e), e);
-            Quad<TLane> h = Quad<TLane>.Load(s.Checkpoints, kept + (4L * q * e), e);
+            Quad<TLane> a = Quad<TLane>.Load(s.View.A, parameter + (4L * q * e), e), h = default;
+            if (t0 > 0)
+            {
+                h = Quad<TLane>.Load(s.Checkpoints, kept + (4L * q * e), e);
+            }
+
             long row = l.Row(strip, t0), to = 4 * q * TLane.Count;
             for (int t = t0; t < t1; t++, row += stride, to += States * TLane.Count)
             {
                 long at = (row * e) + column;
-                TLane dt = LaneMath.Softplus(TLane.Load(delta, at) + bias);
+                TLane dt = TLane.Load(delta, at);
                 Quad<TLane> decay = Quad<TLane>.Decay(dt, a);
                 h = Quad<TLane>.Affine(decay, h, dt * TLane.Load(u, at), Quad<TLane>.Broadcast(b, (row * bPitch) + (4 * q)));
                 Quad<TLane>.Store(scratch, states + to, TLane.Count, h);
@@ -193,29 +196,22 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
         Floats u = s.View.U, delta = s.View.Delta, b = s.View.B, c = s.View.C, dy = s.Dy, du = s.Du, dDelta = s.DDelta;
         int e = l.Channels, bPitch = s.View.BPitch, cPitch = s.View.CPitch, stride = l.Stride(strip), direction = l.Direction(strip);
         int addU = s.AddU, addDelta = s.AddDelta;
-        TLane bias = TLane.Load(s.View.DeltaBias, ((long)direction * e) + column);
         TLane d = TLane.Load(s.View.D, ((long)direction * e) + column);
         long parameter = ((long)direction * States * e) + column;
         long dParameters = carried + (States * TLane.Count);
         TLane dD = TLane.Load(scratch, dParameters + (States * TLane.Count));
-        TLane dBias = TLane.Load(scratch, dParameters + ((States + 1) * TLane.Count));
 
         for (int q = 0; q < TQuads.Value; q++)
         {
             long quad = 4L * q * TLane.Count;
-            Quad<TLane> a = Quad<TLane>.Load(s.View.ALog, parameter + (4L * q * e), e);
-            a.X = -TLane.Exp(a.X);
-            a.Y = -TLane.Exp(a.Y);
-            a.Z = -TLane.Exp(a.Z);
-            a.W = -TLane.Exp(a.W);
+            Quad<TLane> a = Quad<TLane>.Times(TLane.Of(Ln2), Quad<TLane>.Load(s.View.A, parameter + (4L * q * e), e));
             Quad<TLane> g = Quad<TLane>.Load(scratch, carried + quad, TLane.Count);
             Quad<TLane> dA = Quad<TLane>.Load(scratch, dParameters + quad, TLane.Count);
             long row = l.Row(strip, t1 - 1), from = ((t1 - 1 - t0) * States * TLane.Count) + quad;
             for (int t = t1 - 1; t >= t0; t--, row -= stride, from -= States * TLane.Count)
             {
                 long at = (row * e) + column;
-                TLane ut = TLane.Load(u, at), raw = TLane.Load(delta, at) + bias, dyt = TLane.Load(dy, at);
-                TLane dt = LaneMath.Softplus(raw), x = dt * ut;
+                TLane ut = TLane.Load(u, at), dt = TLane.Load(delta, at), dyt = TLane.Load(dy, at), x = dt * ut;
                 Quad<TLane> h = Quad<TLane>.Load(scratch, states + from, TLane.Count);
                 Quad<TLane> decay = Quad<TLane>.Load(scratch, decays + from, TLane.Count);
                 Quad<TLane> bt = Quad<TLane>.Broadcast(b, (row * bPitch) + (4 * q));
@@ -237,9 +233,7 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
                 TLane dDt = Quad<TLane>.Dot(slope, a, ut * dx), dut = dt * dx;
                 g = Quad<TLane>.Times(g, decay);
 
-                // Each quad adds its share; softplus is the identity above 20.
-                dDt *= TLane.WhereGreater(raw, TLane.Of(20f), TLane.Of(1f), LaneMath.Sigmoid(raw));
-                dBias += dDt;
+                // Each quad adds its share.
                 if (q == 0)
                 {
                     dut = TLane.Fma(d, dyt, dut);
@@ -255,7 +249,6 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
         }
 
         TLane.Store(scratch, dParameters + (States * TLane.Count), dD);
-        TLane.Store(scratch, dParameters + ((States + 1) * TLane.Count), dBias);
     }
 
     /// <summary>dB and dC of a segment, summed over the channels of the group.</summary>
@@ -286,6 +279,7 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
     private const int Threads = ScanBackward.ChannelsPerGroup;
     private const int MostValues = 2 * SelectiveScan.MaxStates;
     private const int Slices = 4;
+    private const float Ln2 = 0.693147181f;
 
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
@@ -302,12 +296,11 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
         bool active = column < e;
         column = active ? column : e - 1;
         ThreadLane mask = ThreadLane.Of(active ? 1f : 0f);
-        ThreadLane bias = ThreadLane.Load(s.View.DeltaBias, ((long)direction * e) + column);
         ThreadLane d = ThreadLane.Load(s.View.D, ((long)direction * e) + column);
-        ThreadLane dD = ThreadLane.Of(0f), dBias = ThreadLane.Of(0f);
+        ThreadLane dD = ThreadLane.Of(0f);
         long parameter = ((long)direction * count * e) + column, scratch = (strip * l.Segment * count * e) + column;
 
-        Quad<ThreadLane> a0 = Quad<ThreadLane>.LoadA(s.View.ALog, parameter, e), a1 = default, a2 = default, a3 = default;
+        Quad<ThreadLane> a0 = Quad<ThreadLane>.Load(s.View.A, parameter, e), a1 = default, a2 = default, a3 = default;
         Quad<ThreadLane> g0 = default, g1 = default, g2 = default, g3 = default;
         Quad<ThreadLane> dA0 = default, dA1 = default, dA2 = default, dA3 = default;
         int begin = l.Begin(strip), end = l.End(strip);
@@ -320,7 +313,7 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
 
         if (TQuads.Value > 1)
         {
-            a1 = Quad<ThreadLane>.LoadA(s.View.ALog, parameter + (4L * e), e);
+            a1 = Quad<ThreadLane>.Load(s.View.A, parameter + (4L * e), e);
             if (several)
             {
                 g1 = Quad<ThreadLane>.Load(s.Incoming, flow + (4L * e), e);
@@ -329,7 +322,7 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
 
         if (TQuads.Value > 2)
         {
-            a2 = Quad<ThreadLane>.LoadA(s.View.ALog, parameter + (8L * e), e);
+            a2 = Quad<ThreadLane>.Load(s.View.A, parameter + (8L * e), e);
             if (several)
             {
                 g2 = Quad<ThreadLane>.Load(s.Incoming, flow + (8L * e), e);
@@ -338,7 +331,7 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
 
         if (TQuads.Value > 3)
         {
-            a3 = Quad<ThreadLane>.LoadA(s.View.ALog, parameter + (12L * e), e);
+            a3 = Quad<ThreadLane>.Load(s.View.A, parameter + (12L * e), e);
             if (several)
             {
                 g3 = Quad<ThreadLane>.Load(s.Incoming, flow + (12L * e), e);
@@ -349,29 +342,29 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
         for (int segment = segments - 1; segment >= 0; segment--)
         {
             int t0 = begin + (segment * l.Segment), t1 = t0 + l.Segment < end ? t0 + l.Segment : end;
-            long kept = (((l.Sequence(strip) * l.Segments) + (t0 / l.Segment)) * count * e) + column;
-            Recompute(s, states, strip, column, t0, t1, a0, kept, scratch, bias, 0, count);
+            long kept = l.Slot(strip, t0, keep: 1) + column;
+            Recompute(s, states, strip, column, t0, t1, a0, kept, scratch, 0, count);
             if (TQuads.Value > 1)
             {
-                Recompute(s, states, strip, column, t0, t1, a1, kept, scratch, bias, 4, count);
+                Recompute(s, states, strip, column, t0, t1, a1, kept, scratch, 4, count);
             }
 
             if (TQuads.Value > 2)
             {
-                Recompute(s, states, strip, column, t0, t1, a2, kept, scratch, bias, 8, count);
+                Recompute(s, states, strip, column, t0, t1, a2, kept, scratch, 8, count);
             }
 
             if (TQuads.Value > 3)
             {
-                Recompute(s, states, strip, column, t0, t1, a3, kept, scratch, bias, 12, count);
+                Recompute(s, states, strip, column, t0, t1, a3, kept, scratch, 12, count);
             }
 
             for (int t = t1 - 1; t >= t0; t--)
             {
                 long row = l.Row(strip, t), at = (row * e) + column, from = scratch + ((long)(t - t0) * count * e);
                 long bt = row * s.View.BPitch, ct = row * s.View.CPitch;
-                ThreadLane ut = ThreadLane.Load(s.View.U, at), raw = ThreadLane.Load(s.View.Delta, at) + bias;
-                ThreadLane dt = LaneMath.Softplus(raw), x = dt * ut, dyt = mask * ThreadLane.Load(s.Dy, at);
+                ThreadLane ut = ThreadLane.Load(s.View.U, at), dt = ThreadLane.Load(s.View.Delta, at), x = dt * ut;
+                ThreadLane dyt = mask * ThreadLane.Load(s.Dy, at);
                 ThreadLane dx = ThreadLane.Of(0f), dDt = ThreadLane.Of(0f);
 
                 Token(s, states, terms, thread, from, bt, ct, e, dt, x, dyt, a0, ref g0, ref dA0, ref dx, ref dDt, 0);
@@ -391,9 +384,7 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
                 }
 
                 // a carries log₂e, so the sum over slopes·a is in the unit of 2^x.
-                dDt = ThreadLane.Fma(ut, dx, ThreadLane.Of(0.693147181f) * dDt) *
-                    ThreadLane.WhereGreater(raw, ThreadLane.Of(20f), ThreadLane.Of(1f), LaneMath.Sigmoid(raw));
-                dBias += dDt;
+                dDt = ThreadLane.Fma(ut, dx, ThreadLane.Of(Ln2) * dDt);
                 dD = ThreadLane.Fma(dyt, ut, dD);
                 if (active)
                 {
@@ -409,8 +400,7 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
         if (active)
         {
             ThreadLane.Store(s.DD, (strip * e) + column, dD);
-            ThreadLane.Store(s.DBias, (strip * e) + column, dBias);
-            ThreadLane ln2 = ThreadLane.Of(0.693147181f);
+            ThreadLane ln2 = ThreadLane.Of(Ln2);
             Quad<ThreadLane>.Store(s.DA, flow, e, Quad<ThreadLane>.Times(ln2, Quad<ThreadLane>.Times(dA0, a0)));
             if (TQuads.Value > 1)
             {
@@ -431,15 +421,20 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
 
     private static void Recompute(
         ScanAdjoint s, Floats states, long strip, int column, int t0, int t1, Quad<ThreadLane> a, long kept, long scratch,
-        ThreadLane bias, int state, int count)
+        int state, int count)
     {
         ScanLayout l = s.View.Layout;
         int e = l.Channels;
-        Quad<ThreadLane> h = Quad<ThreadLane>.Load(s.Checkpoints, kept + ((long)state * e), e);
+        Quad<ThreadLane> h = default;
+        if (t0 > 0)
+        {
+            h = Quad<ThreadLane>.Load(s.Checkpoints, kept + ((long)state * e), e);
+        }
+
         for (int t = t0; t < t1; t++)
         {
             long row = l.Row(strip, t), at = (row * e) + column;
-            ThreadLane dt = LaneMath.Softplus(ThreadLane.Load(s.View.Delta, at) + bias);
+            ThreadLane dt = ThreadLane.Load(s.View.Delta, at);
             h = Quad<ThreadLane>.Step(h, a, dt, dt * ThreadLane.Load(s.View.U, at), s.View.B, (row * s.View.BPitch) + state);
 
             // Threads beyond the last channel hold the same values, so their stores agree.

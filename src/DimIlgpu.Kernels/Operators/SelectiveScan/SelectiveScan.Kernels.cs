@@ -70,19 +70,6 @@ internal struct Quad<TLane>
         return q;
     }
 
-    /// <summary>−exp(A_log)·log₂e: A in the unit of 2^x.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Quad<TLane> LoadA(Floats aLog, long index, int pitch)
-    {
-        Quad<TLane> q = Load(aLog, index, pitch);
-        TLane scale = TLane.Of(-1.44269504f);
-        q.X = scale * TLane.Exp(q.X);
-        q.Y = scale * TLane.Exp(q.Y);
-        q.Z = scale * TLane.Exp(q.Z);
-        q.W = scale * TLane.Exp(q.W);
-        return q;
-    }
-
     /// <summary>2^(Δ·A).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Quad<TLane> Decay(TLane delta, Quad<TLane> a)
@@ -162,131 +149,140 @@ internal struct Quad<TLane>
                 h.Z, TLane.Of(TLane.Read(c, index + 2)), TLane.Fma(h.W, TLane.Of(TLane.Read(c, index + 3)), sum))));
 }
 
-/// <summary>One strip is one chunk of one sequence of one direction; a lane's states stay in registers.</summary>
+/// <summary>−exp(A_log)·log₂e: A in the unit of 2^x.</summary>
+internal readonly struct ScanDecayRate(Floats aLog, Floats a, int pitch) : IStripKernel
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Execute<TLane>(long strip, int column)
+        where TLane : unmanaged, ILane<TLane> => TLane.Store(
+            a, (strip * pitch) + column, TLane.Of(-1.44269504f) * TLane.Exp(TLane.Load(aLog, (strip * pitch) + column)));
+}
+
+/// <summary>One strip is one chunk of one sequence of one direction; the states of a lane stay in registers.</summary>
 [KernelInstance(typeof(OneQuad))]
 [KernelInstance(typeof(TwoQuads))]
 [KernelInstance(typeof(ThreeQuads))]
 [KernelInstance(typeof(FourQuads))]
-internal readonly struct ScanForward<TQuads>(ScanView view, Floats incoming, Floats y, Floats checkpoints, int keep) : IStripKernel
+internal readonly struct ScanForward<TQuads>(ScanView view, Floats states, Floats y, int keep) : IStripKernel
     where TQuads : struct, IQuads
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>
     {
         ScanLayout l = view.Layout;
-        Floats u = view.U, delta = view.Delta, b = view.B, c = view.C, output = y;
-        int e = l.Channels, bPitch = view.BPitch, cPitch = view.CPitch, states = 4 * TQuads.Value;
-        int direction = l.Direction(strip);
-        long parameter = ((long)direction * states * e) + column;
-        TLane d = TLane.Load(view.D, ((long)direction * e) + column);
-        TLane bias = TLane.Load(view.DeltaBias, ((long)direction * e) + column);
+        int end = l.End(strip);
+        for (int t = l.Begin(strip); t < end; t += l.Segment)
+        {
+            int next = t + l.Segment < end ? t + l.Segment : end;
+            long from = t > 0 ? l.Slot(strip, t, keep) + column : -1;
+            long to = next < end ? l.Slot(strip, next, keep) + column : -1;
+            Tokens<TLane>(view, states, y, strip, column, t, next, from, to);
+        }
+    }
 
-        Quad<TLane> a0 = Quad<TLane>.LoadA(view.ALog, parameter, e), a1 = default, a2 = default, a3 = default;
+    // A method of its own, without calls or conversions beside the loop: more, and the JIT stops inlining or keeps
+    // the states in memory. They come and go once a segment.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tokens<TLane>(
+        in ScanView view, Floats states, Floats y, long strip, int column, int t0, int t1, long from, long to)
+        where TLane : unmanaged, ILane<TLane>
+    {
+        Floats u = view.U, delta = view.Delta, b = view.B, c = view.C;
+        int e = view.Layout.Channels, direction = view.Layout.Direction(strip), stride = view.Layout.Stride(strip);
+        long parameter = (4L * TQuads.Value * direction * e) + column, row = view.Layout.Row(strip, t0);
+        long at = (row * e) + column, bt = row * view.BPitch, ct = row * view.CPitch;
+        long atStep = (long)stride * e, btStep = (long)stride * view.BPitch, ctStep = (long)stride * view.CPitch;
+        TLane d = TLane.Load(view.D, ((long)direction * e) + column);
+
+        Quad<TLane> a0 = Quad<TLane>.Load(view.A, parameter, e), a1 = default, a2 = default, a3 = default;
         Quad<TLane> h0 = default, h1 = default, h2 = default, h3 = default;
+        if (from >= 0)
+        {
+            h0 = Quad<TLane>.Load(states, from, e);
+        }
+
         if (TQuads.Value > 1)
         {
-            a1 = Quad<TLane>.LoadA(view.ALog, parameter + (4L * e), e);
+            a1 = Quad<TLane>.Load(view.A, parameter + (4L * e), e);
+            if (from >= 0)
+            {
+                h1 = Quad<TLane>.Load(states, from + (4L * e), e);
+            }
         }
 
         if (TQuads.Value > 2)
         {
-            a2 = Quad<TLane>.LoadA(view.ALog, parameter + (8L * e), e);
+            a2 = Quad<TLane>.Load(view.A, parameter + (8L * e), e);
+            if (from >= 0)
+            {
+                h2 = Quad<TLane>.Load(states, from + (8L * e), e);
+            }
         }
 
         if (TQuads.Value > 3)
         {
-            a3 = Quad<TLane>.LoadA(view.ALog, parameter + (12L * e), e);
+            a3 = Quad<TLane>.Load(view.A, parameter + (12L * e), e);
+            if (from >= 0)
+            {
+                h3 = Quad<TLane>.Load(states, from + (12L * e), e);
+            }
         }
 
-        int begin = l.Begin(strip), end = l.End(strip);
-        if (begin > 0)
+        for (int t = t0; t < t1; t++)
         {
-            long from = (strip * states * e) + column;
-            h0 = Quad<TLane>.Load(incoming, from, e);
+            TLane ut = TLane.Load(u, at), dt = TLane.Load(delta, at), x = dt * ut;
+            h0 = Quad<TLane>.Step(h0, a0, dt, x, b, bt);
+            TLane yt = Quad<TLane>.Dot(h0, c, ct, d * ut);
             if (TQuads.Value > 1)
             {
-                h1 = Quad<TLane>.Load(incoming, from + (4L * e), e);
+                h1 = Quad<TLane>.Step(h1, a1, dt, x, b, bt + 4);
+                yt = Quad<TLane>.Dot(h1, c, ct + 4, yt);
             }
 
             if (TQuads.Value > 2)
             {
-                h2 = Quad<TLane>.Load(incoming, from + (8L * e), e);
+                h2 = Quad<TLane>.Step(h2, a2, dt, x, b, bt + 8);
+                yt = Quad<TLane>.Dot(h2, c, ct + 8, yt);
             }
 
             if (TQuads.Value > 3)
             {
-                h3 = Quad<TLane>.Load(incoming, from + (12L * e), e);
+                h3 = Quad<TLane>.Step(h3, a3, dt, x, b, bt + 12);
+                yt = Quad<TLane>.Dot(h3, c, ct + 12, yt);
             }
+
+            TLane.Store(y, at, yt);
+            at += atStep;
+            bt += btStep;
+            ct += ctStep;
         }
 
-        long row = l.Row(strip, begin);
-        int stride = l.Stride(strip);
-        for (int t0 = begin; t0 < end; t0 += l.Segment)
+        if (to >= 0)
         {
-            if (keep != 0)
+            Quad<TLane>.Store(states, to, e, h0);
+            if (TQuads.Value > 1)
             {
-                long to = (((l.Sequence(strip) * l.Segments) + (t0 / l.Segment)) * states * e) + column;
-                Quad<TLane>.Store(checkpoints, to, e, h0);
-                if (TQuads.Value > 1)
-                {
-                    Quad<TLane>.Store(checkpoints, to + (4L * e), e, h1);
-                }
-
-                if (TQuads.Value > 2)
-                {
-                    Quad<TLane>.Store(checkpoints, to + (8L * e), e, h2);
-                }
-
-                if (TQuads.Value > 3)
-                {
-                    Quad<TLane>.Store(checkpoints, to + (12L * e), e, h3);
-                }
+                Quad<TLane>.Store(states, to + (4L * e), e, h1);
             }
 
-            int t1 = t0 + l.Segment < end ? t0 + l.Segment : end;
-            for (int t = t0; t < t1; t++, row += stride)
+            if (TQuads.Value > 2)
             {
-                long at = (row * e) + column, bt = row * bPitch, ct = row * cPitch;
-                TLane ut = TLane.Load(u, at);
-                TLane dt = LaneMath.Softplus(TLane.Load(delta, at) + bias);
-                TLane x = dt * ut;
-                h0 = Quad<TLane>.Step(h0, a0, dt, x, b, bt);
-                TLane yt = Quad<TLane>.Dot(h0, c, ct, d * ut);
-                if (TQuads.Value > 1)
-                {
-                    h1 = Quad<TLane>.Step(h1, a1, dt, x, b, bt + 4);
-                    yt = Quad<TLane>.Dot(h1, c, ct + 4, yt);
-                }
+                Quad<TLane>.Store(states, to + (8L * e), e, h2);
+            }
 
-                if (TQuads.Value > 2)
-                {
-                    h2 = Quad<TLane>.Step(h2, a2, dt, x, b, bt + 8);
-                    yt = Quad<TLane>.Dot(h2, c, ct + 8, yt);
-                }
-
-                if (TQuads.Value > 3)
-                {
-                    h3 = Quad<TLane>.Step(h3, a3, dt, x, b, bt + 12);
-                    yt = Quad<TLane>.Dot(h3, c, ct + 12, yt);
-                }
-
-                TLane.Store(output, at, yt);
+            if (TQuads.Value > 3)
+            {
+                Quad<TLane>.Store(states, to + (12L * e), e, h3);
             }
         }
     }
 }
 
 /// <summary>
-/// The fold of one chunk's maps: for the states b = Σ decays·Δ B u from its first token to its last, or for the adjoints
-/// the same of C dy from its last to its first; and ΣΔ, from which the decay of the whole chunk follows.
+/// The fold of one chunk's maps for four states: Σ decays·Δ B u from its first token to its last, or for the adjoints
+/// Σ decays·C dy from its last to its first; and ΣΔ, from which the decay of the whole chunk follows.
 /// </summary>
-[KernelInstance(typeof(OneQuad))]
-[KernelInstance(typeof(TwoQuads))]
-[KernelInstance(typeof(ThreeQuads))]
-[KernelInstance(typeof(FourQuads))]
-internal readonly struct ScanFold<TQuads>(ScanView view, Floats dy, Floats folds, Floats sums, int adjoint) : IStripKernel
-    where TQuads : struct, IQuads
+internal readonly struct ScanFold(ScanView view, Floats dy, Floats folds, Floats sums, int adjoint) : IStripKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TLane>(long strip, int column)
@@ -294,104 +290,55 @@ internal readonly struct ScanFold<TQuads>(ScanView view, Floats dy, Floats folds
     {
         ScanLayout l = view.Layout;
         Floats delta = view.Delta;
-        int e = l.Channels, states = 4 * TQuads.Value;
-        int direction = l.Direction(strip);
-        long parameter = ((long)direction * states * e) + column;
-        TLane bias = TLane.Load(view.DeltaBias, ((long)direction * e) + column);
-
-        Quad<TLane> a0 = Quad<TLane>.LoadA(view.ALog, parameter, e), a1 = default, a2 = default, a3 = default;
-        Quad<TLane> h0 = default, h1 = default, h2 = default, h3 = default;
-        if (TQuads.Value > 1)
-        {
-            a1 = Quad<TLane>.LoadA(view.ALog, parameter + (4L * e), e);
-        }
-
-        if (TQuads.Value > 2)
-        {
-            a2 = Quad<TLane>.LoadA(view.ALog, parameter + (8L * e), e);
-        }
-
-        if (TQuads.Value > 3)
-        {
-            a3 = Quad<TLane>.LoadA(view.ALog, parameter + (12L * e), e);
-        }
-
-        int begin = l.Begin(strip), end = l.End(strip);
+        int e = l.Channels, quads = l.States / 4, quad = (int)(strip % quads);
+        strip /= quads;
+        Quad<TLane> a = Quad<TLane>.Load(view.A, ((((long)l.Direction(strip) * l.States) + (4 * quad)) * e) + column, e);
+        Quad<TLane> h = default;
         TLane sum = TLane.Of(0f);
+        int begin = l.Begin(strip), end = l.End(strip);
         for (int i = begin; i < end; i++)
         {
             long row = l.Row(strip, adjoint != 0 ? begin + end - 1 - i : i), at = (row * e) + column;
-            TLane dt = LaneMath.Softplus(TLane.Load(delta, at) + bias);
+            TLane dt = TLane.Load(delta, at);
             sum += dt;
-            Floats vector = adjoint != 0 ? view.C : view.B;
-            long vt = row * (adjoint != 0 ? view.CPitch : view.BPitch);
-            TLane x = adjoint != 0 ? TLane.Load(dy, at) : dt * TLane.Load(view.U, at);
-            h0 = Next(h0, a0, dt, x, vector, vt);
-            if (TQuads.Value > 1)
+            Quad<TLane> decay = Quad<TLane>.Decay(dt, a);
+            if (adjoint != 0)
             {
-                h1 = Next(h1, a1, dt, x, vector, vt + 4);
+                // An adjoint receives its token's term and then decays on its way back.
+                h = Quad<TLane>.Plus(h, TLane.Load(dy, at), Quad<TLane>.Broadcast(view.C, (row * view.CPitch) + (4 * quad)));
+                h = Quad<TLane>.Times(decay, h);
             }
-
-            if (TQuads.Value > 2)
+            else
             {
-                h2 = Next(h2, a2, dt, x, vector, vt + 8);
-            }
-
-            if (TQuads.Value > 3)
-            {
-                h3 = Next(h3, a3, dt, x, vector, vt + 12);
+                h = Quad<TLane>.Affine(decay, h, dt * TLane.Load(view.U, at), Quad<TLane>.Broadcast(view.B, (row * view.BPitch) + (4 * quad)));
             }
         }
 
-        long to = (strip * states * e) + column;
-        TLane.Store(sums, (strip * e) + column, sum);
-        Quad<TLane>.Store(folds, to, e, h0);
-        if (TQuads.Value > 1)
+        Quad<TLane>.Store(folds, (((strip * l.States) + (4 * quad)) * e) + column, e, h);
+        if (quad == 0)
         {
-            Quad<TLane>.Store(folds, to + (4L * e), e, h1);
+            TLane.Store(sums, (strip * e) + column, sum);
         }
-
-        if (TQuads.Value > 2)
-        {
-            Quad<TLane>.Store(folds, to + (8L * e), e, h2);
-        }
-
-        if (TQuads.Value > 3)
-        {
-            Quad<TLane>.Store(folds, to + (12L * e), e, h3);
-        }
-    }
-
-    // A state decays before the token's own term joins; an adjoint receives its term and then decays on its way back.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Quad<TLane> Next<TLane>(Quad<TLane> h, Quad<TLane> a, TLane dt, TLane x, Floats vector, long index)
-        where TLane : unmanaged, ILane<TLane>
-    {
-        Quad<TLane> decay = Quad<TLane>.Decay(dt, a), b = Quad<TLane>.Broadcast(vector, index);
-        return adjoint != 0
-            ? Quad<TLane>.Times(decay, Quad<TLane>.Plus(h, x, b))
-            : Quad<TLane>.Affine(decay, h, x, b);
     }
 }
 
-/// <summary>The scan of the folds with the operator (a₂a₁, a₂b₁ + b₂): each chunk's fold becomes what flows into it.</summary>
-internal readonly struct ScanOfFolds(ScanLayout layout, Floats aLog, Floats folds, Floats sums, int adjoint) : IStripKernel
+/// <summary>The scan of the folds with the operator (a₂a₁, a₂b₁ + b₂): what flows into each chunk.</summary>
+internal readonly struct ScanOfFolds(ScanView view, Floats folds, Floats sums, Floats incoming, int adjoint, int keep) : IStripKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>
     {
-        int e = layout.Channels, chunks = layout.Chunks;
-        long sequence = strip / layout.States;
-        int state = (int)(strip % layout.States), direction = (int)(sequence / layout.Batch);
-        TLane a = TLane.Of(-1.44269504f) * TLane.Exp(TLane.Load(aLog, ((((long)direction * layout.States) + state) * e) + column));
+        ScanLayout l = view.Layout;
+        int e = l.Channels, chunks = l.Chunks, state = (int)(strip % l.States);
+        long sequence = strip / l.States, inSlot = ((long)state * e) + column;
+        TLane a = TLane.Load(view.A, (sequence / l.Batch * l.States * e) + inSlot);
         TLane flow = TLane.Of(0f);
         for (int i = 0; i < chunks; i++)
         {
             long chunk = (sequence * chunks) + (adjoint != 0 ? chunks - 1 - i : i);
-            long at = (((chunk * layout.States) + state) * e) + column;
-            TLane fold = TLane.Load(folds, at);
-            TLane.Store(folds, at, flow);
+            TLane.Store(incoming, l.Slot(chunk, l.Begin(chunk), keep) + inSlot, flow);
+            TLane fold = TLane.Load(folds, (chunk * l.States * e) + inSlot);
             flow = TLane.Fma(TLane.Exp2(a * TLane.Load(sums, (chunk * e) + column)), flow, fold);
         }
     }

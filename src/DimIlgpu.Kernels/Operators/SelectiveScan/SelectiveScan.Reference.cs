@@ -7,7 +7,7 @@ namespace DimIlgpu.Kernels;
 /// <param name="states">N.</param>
 internal sealed class SelectiveScanReference(int batch, int tokens, int channels, int states)
 {
-    /// <summary>y for inputs u, δ, A_log, B, C, D, bias.</summary>
+    /// <summary>y for inputs u, Δ, A_log, B, C, D.</summary>
     public double[] Forward(double[][] x)
     {
         double[] y = new double[x[0].Length];
@@ -27,7 +27,7 @@ internal sealed class SelectiveScanReference(int batch, int tokens, int channels
         return y;
     }
 
-    /// <summary>The gradients of all seven inputs.</summary>
+    /// <summary>The gradients of all six inputs.</summary>
     public double[][] Adjoint(double[][] x, double[] dy)
     {
         double[][] d = [.. x.Select(v => new double[v.Length])];
@@ -39,7 +39,7 @@ internal sealed class SelectiveScanReference(int batch, int tokens, int channels
             for (int t = tokens - 1; t >= 0; t--)
             {
                 int row = this.Row(sequence, direction, t), at = (row * channels) + e;
-                double raw = x[1][at] + x[6][parameter], delta = Softplus(raw), u = x[0][at], dDelta = 0;
+                double delta = x[1][at], u = x[0][at];
                 d[5][parameter] += dy[at] * u;
                 d[0][at] += dy[at] * x[5][parameter];
                 for (int n = 0; n < states; n++)
@@ -50,20 +50,14 @@ internal sealed class SelectiveScanReference(int batch, int tokens, int channels
                     d[4][(row * states) + n] += dy[at] * h[t + 1][n];
                     d[3][(row * states) + n] += g[n] * delta * u;
                     d[0][at] += g[n] * delta * b;
-                    dDelta += g[n] * ((b * u) + (a * decay * h[t][n]));
+                    d[1][at] += g[n] * ((b * u) + (a * decay * h[t][n]));
                     d[2][k] += g[n] * h[t][n] * decay * delta * a;
                     g[n] *= decay;
                 }
-
-                dDelta *= raw > 20 ? 1 : 1 / (1 + Math.Exp(-raw));
-                d[1][at] += dDelta;
-                d[6][parameter] += dDelta;
             }
         });
         return d;
     }
-
-    private static double Softplus(double x) => x > 20 ? x : Math.Log(1 + Math.Exp(x));
 
     private int Row(int sequence, int direction, int t) => (sequence * tokens) + (direction == 0 ? t : tokens - 1 - t);
 
@@ -73,7 +67,7 @@ internal sealed class SelectiveScanReference(int batch, int tokens, int channels
         for (int t = 0; t < tokens; t++)
         {
             int row = this.Row(sequence, direction, t), at = (row * channels) + e;
-            double delta = Softplus(x[1][at] + x[6][(direction * channels) + e]);
+            double delta = x[1][at];
             for (int n = 0; n < states; n++)
             {
                 double a = -Math.Exp(x[2][(((direction * states) + n) * channels) + e]);

@@ -4,29 +4,26 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>What the scan reads.</summary>
 /// <param name="U">u, (2·B·L, E): both directions stacked, each in token order.</param>
-/// <param name="Delta">Δ before its bias and softplus, (2·B·L, E).</param>
+/// <param name="Delta">Δ, (2·B·L, E), positive: see <see cref="Softplus"/>.</param>
 /// <param name="ALog">A_log, (2·N, E); A = −exp(A_log).</param>
 /// <param name="B">B, (2·B·L, N); may be a view of columns.</param>
 /// <param name="C">C, (2·B·L, N); may be a view of columns.</param>
 /// <param name="D">D, (2, E).</param>
-/// <param name="DeltaBias">The bias of Δ, (2, E).</param>
-public readonly record struct ScanInputs(Tensor U, Tensor Delta, Tensor ALog, Tensor B, Tensor C, Tensor D, Tensor DeltaBias);
+public readonly record struct ScanInputs(Tensor U, Tensor Delta, Tensor ALog, Tensor B, Tensor C, Tensor D);
 
 /// <summary>Where the gradients of <see cref="ScanInputs"/> go; null where not wanted.</summary>
 /// <param name="U">Gradient of u.</param>
-/// <param name="Delta">Gradient of Δ before its bias and softplus.</param>
+/// <param name="Delta">Gradient of Δ.</param>
 /// <param name="ALog">Gradient of A_log, dense.</param>
 /// <param name="B">Gradient of B.</param>
 /// <param name="C">Gradient of C.</param>
 /// <param name="D">Gradient of D.</param>
-/// <param name="DeltaBias">Gradient of the bias of Δ.</param>
-public readonly record struct ScanGradients(Sink? U, Sink? Delta, Sink? ALog, Sink? B, Sink? C, Sink? D, Sink? DeltaBias);
+public readonly record struct ScanGradients(Sink? U, Sink? Delta, Sink? ALog, Sink? B, Sink? C, Sink? D);
 
 /// <summary>The bidirectional selective scan, parallel over batch, channels and chunks of the sequence.</summary>
 /// <remarks>
 /// <para>
-/// For each direction, in that direction's order: Δ_t = softplus(δ_t + bias); h_t = exp(Δ_t A) ⊙ h_{t−1} + Δ_t B_t u_t;
-/// y_t = C_t·h_t + D u_t. The second direction reads tokens from the last to the first; nothing is flipped in memory.
+/// For each direction, in that direction's order: h_t = exp(Δ_t A) ⊙ h_{t−1} + Δ_t B_t u_t; y_t = C_t·h_t + D u_t. The second direction reads tokens from the last to the first; nothing is flipped in memory.
 /// </para>
 /// <para>
 /// Each step is an affine map h → a h + b, and maps compose associatively: later (a₂, b₂) after earlier (a₁, b₁) is
@@ -97,23 +94,27 @@ public static class SelectiveScan
         }
 
         using ArenaScope scope = device.Scratch.Scope();
-        Floats incoming = layout.Chunks > 1 ? Fold(device, layout, inputs, dy: null) : default;
-        ScanView view = new(layout, inputs);
-        Floats output = y.Memory, states = checkpoints?.Memory ?? default;
+        ScanView view = View(device, layout, inputs);
+        Tensor states = checkpoints ?? device.Scratch.Rent(new(layout.Strips * layout.States, layout.Channels));
         int keep = checkpoints is null ? 0 : 1;
+        if (layout.Chunks > 1)
+        {
+            Fold(device, view, states.Memory, dy: default, adjoint: 0, keep);
+        }
+
         switch (layout.States / 4)
         {
             case 1:
-                device.Strips(new ScanForward<OneQuad>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                device.Strips(new ScanForward<OneQuad>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
                 break;
             case 2:
-                device.Strips(new ScanForward<TwoQuads>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                device.Strips(new ScanForward<TwoQuads>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
                 break;
             case 3:
-                device.Strips(new ScanForward<ThreeQuads>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                device.Strips(new ScanForward<ThreeQuads>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
                 break;
             default:
-                device.Strips(new ScanForward<FourQuads>(view, incoming, output, states, keep), layout.Strips, layout.Channels);
+                device.Strips(new ScanForward<FourQuads>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
                 break;
         }
     }
@@ -125,12 +126,17 @@ public static class SelectiveScan
         ScanLayout layout = Layout(device, inputs, batch, chunks);
         Check.Dense(dy, inputs.U.Shape);
         using ArenaScope scope = device.Scratch.Scope();
-        Floats incoming = layout.Chunks > 1 ? Fold(device, layout, inputs, dy) : default;
+        ScanView view = View(device, layout, inputs);
+        Tensor incoming = device.Scratch.Rent(new(layout.Chunks > 1 ? layout.Strips * layout.States : 1, layout.Channels));
+        if (layout.Chunks > 1)
+        {
+            Fold(device, view, incoming.Memory, dy.Memory, adjoint: 1, keep: 0);
+        }
 
         int n = layout.States, e = layout.Channels, groups = Divide(e, ScanBackward.ChannelsPerGroup);
         long rows = inputs.U.Rows;
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
-        Tensor dD = device.Scratch.Rent(new(layout.Strips, e)), dBias = device.Scratch.Rent(new(layout.Strips, e));
+        Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
         Tensor dB = device.Scratch.Rent(new(rows * groups, n)), dC = device.Scratch.Rent(new(rows * groups, n));
         Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
         Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
@@ -138,8 +144,8 @@ public static class SelectiveScan
         Check.Dense(dDelta.Tensor, inputs.U.Shape, nameof(gradients));
 
         ScanBackward.Launch(device, new ScanAdjoint(
-            new ScanView(layout, inputs), incoming, checkpoints.Memory, dy.Memory, du.Tensor.Memory, dDelta.Tensor.Memory,
-            dA.Memory, dD.Memory, dBias.Memory, dB.Memory, dC.Memory, groups, du.Add ? 1 : 0, dDelta.Add ? 1 : 0));
+            view, incoming.Memory, checkpoints.Memory, dy.Memory, du.Tensor.Memory, dDelta.Tensor.Memory,
+            dA.Memory, dD.Memory, dB.Memory, dC.Memory, groups, du.Add ? 1 : 0, dDelta.Add ? 1 : 0));
 
         int parts = batch * layout.Chunks;
         if (gradients.ALog is { } a)
@@ -148,7 +154,6 @@ public static class SelectiveScan
         }
 
         FoldWanted(device, dD, parts, gradients.D);
-        FoldWanted(device, dBias, parts, gradients.DeltaBias);
         FoldWanted(device, dB, groups, gradients.B);
         FoldWanted(device, dC, groups, gradients.C);
     }
@@ -161,34 +166,25 @@ public static class SelectiveScan
         }
     }
 
-    /// <summary>Folds the maps of every chunk, and scans the folds: the incoming state, or adjoint, of each.</summary>
-    private static Floats Fold(Device device, ScanLayout layout, ScanInputs inputs, Tensor? dy)
+    /// <summary>Folds the maps of every chunk, and scans the folds: what flows into each chunk.</summary>
+    private static void Fold(Device device, ScanView view, Floats incoming, Floats dy, int adjoint, int keep)
     {
+        ScanLayout layout = view.Layout;
         Tensor folds = device.Scratch.Rent(new(layout.Strips * layout.States, layout.Channels));
         Tensor sums = device.Scratch.Rent(new(layout.Strips, layout.Channels));
-        ScanView view = new(layout, inputs);
-        Floats gradient = dy?.Memory ?? default;
-        int adjoint = dy is null ? 0 : 1;
-        switch (layout.States / 4)
-        {
-            case 1:
-                device.Strips(new ScanFold<OneQuad>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
-                break;
-            case 2:
-                device.Strips(new ScanFold<TwoQuads>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
-                break;
-            case 3:
-                device.Strips(new ScanFold<ThreeQuads>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
-                break;
-            default:
-                device.Strips(new ScanFold<FourQuads>(view, gradient, folds.Memory, sums.Memory, adjoint), layout.Strips, layout.Channels);
-                break;
-        }
-
         device.Strips(
-            new ScanOfFolds(layout, inputs.ALog.Memory, folds.Memory, sums.Memory, adjoint),
+            new ScanFold(view, dy, folds.Memory, sums.Memory, adjoint), layout.Strips * (layout.States / 4), layout.Channels);
+        device.Strips(
+            new ScanOfFolds(view, folds.Memory, sums.Memory, incoming, adjoint, keep),
             2L * layout.Batch * layout.States, layout.Channels);
-        return folds.Memory;
+    }
+
+    /// <summary>The inputs as kernels read them, with A in the unit of 2^x.</summary>
+    private static ScanView View(Device device, ScanLayout layout, ScanInputs inputs)
+    {
+        Tensor a = device.Scratch.Rent(inputs.ALog.Shape);
+        device.Strips(new ScanDecayRate(inputs.ALog.Memory, a.Memory, a.Columns), a.Rows, a.Columns);
+        return new(layout, inputs, a.Memory);
     }
 
     private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks)
@@ -209,7 +205,6 @@ public static class SelectiveScan
         Check.Shape(inputs.B, new(inputs.U.Rows, states), nameof(inputs.B));
         Check.Shape(inputs.C, new(inputs.U.Rows, states), nameof(inputs.C));
         Check.Dense(inputs.D, new(2, channels), nameof(inputs.D));
-        Check.Dense(inputs.DeltaBias, new(2, channels), nameof(inputs.DeltaBias));
 
         int segment = SegmentOf(device);
         if (chunks == 0)
@@ -261,6 +256,10 @@ internal readonly struct ScanLayout(int batch, int tokens, int channels, int sta
         return end < this.Tokens ? end : this.Tokens;
     }
 
+    /// <summary>Where the state before token <paramref name="t"/> of a strip stands: kept ones side by side, others in one place a strip.</summary>
+    public long Slot(long strip, int t, int keep) =>
+        (keep != 0 ? (this.Sequence(strip) * this.Segments) + (t / this.Segment) : strip) * this.States * this.Channels;
+
     /// <summary>The row in memory of token <paramref name="t"/> of a strip's direction.</summary>
     public long Row(long strip, int t) =>
         (this.Sequence(strip) * this.Tokens) + (this.Direction(strip) == 0 ? t : this.Tokens - 1 - t);
@@ -270,16 +269,17 @@ internal readonly struct ScanLayout(int batch, int tokens, int channels, int sta
 }
 
 /// <summary>The inputs of a scan as kernels read them.</summary>
-internal readonly struct ScanView(ScanLayout layout, ScanInputs inputs)
+internal readonly struct ScanView(ScanLayout layout, ScanInputs inputs, Floats a)
 {
     public readonly ScanLayout Layout = layout;
     public readonly Floats U = inputs.U.Memory;
     public readonly Floats Delta = inputs.Delta.Memory;
-    public readonly Floats ALog = inputs.ALog.Memory;
     public readonly Floats B = inputs.B.Memory;
     public readonly Floats C = inputs.C.Memory;
     public readonly Floats D = inputs.D.Memory;
-    public readonly Floats DeltaBias = inputs.DeltaBias.Memory;
     public readonly int BPitch = inputs.B.Pitch;
     public readonly int CPitch = inputs.C.Pitch;
+
+    /// <summary>A·log₂e, (2·N, E): exp(Δ A) = 2^(Δ·this).</summary>
+    public readonly Floats A = a;
 }

@@ -1,0 +1,50 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>The softplus of a biased input: the step size Δ of the selective scan.</summary>
+/// <remarks>
+/// <para>y[r,c] = softplus(x[r,c] + b[g,c]), softplus(v) = ln(1 + e^v), and v itself above 20; g is the group of row r.</para>
+/// <para>dx[r,c] += dy·(1 − e^−y), for the slope of softplus is σ(v) = 1 − e^−softplus(v): x itself is not needed.</para>
+/// <para>db[g,c] += Σ_{r in group g} dy·(1 − e^−y).</para>
+/// <para>Source: Gu and Dao 2023, arXiv:2312.00752, section 3.5; the threshold is that of the published models.</para>
+/// </remarks>
+public static class Softplus
+{
+    /// <summary>Computes y.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">Input, (groups · rows per group, columns).</param>
+    /// <param name="bias">b, (groups, columns).</param>
+    /// <param name="y">Output, as x; may be x.</param>
+    /// <exception cref="ArgumentException">The columns differ, or the groups do not divide the rows.</exception>
+    public static void Forward(Device device, Tensor x, Tensor bias, Tensor y)
+    {
+        CheckShapes(x, bias, y);
+        device.Strips(
+            new SoftplusForward(x.Memory, bias.Memory, y.Memory, x.Pitch, bias.Pitch, y.Pitch, x.Rows / bias.Rows), x.Rows, x.Columns);
+    }
+
+    /// <summary>The gradients of <see cref="Forward"/>.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="y">The output of the forward pass.</param>
+    /// <param name="dy">Gradient of the output; is overwritten with that of the input.</param>
+    /// <param name="dx">Gradient of x; null where not wanted.</param>
+    /// <param name="dBias">Gradient of b, (groups, columns); null where not wanted.</param>
+    public static void Backward(Device device, Tensor y, Tensor dy, Sink? dx, Sink? dBias)
+    {
+        Check.Shape(dy, y.Shape);
+        device.Strips(new SoftplusBackward(y.Memory, dy.Memory, y.Pitch, dy.Pitch), y.Rows, y.Columns);
+        Sum.Accumulate(device, dy, dx);
+        if (dBias is { } bias)
+        {
+            ColumnSum.Forward(device, dy, bias);
+        }
+    }
+
+    private static void CheckShapes(Tensor x, Tensor bias, Tensor y)
+    {
+        Check.NotEmpty(x);
+        Check.NotEmpty(bias);
+        Check.Shape(bias, new(bias.Rows, x.Columns));
+        Check.Divides(bias.Rows, x.Rows, nameof(x));
+        Check.Shape(y, x.Shape);
+    }
+}
