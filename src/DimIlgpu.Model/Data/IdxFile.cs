@@ -143,7 +143,8 @@ internal sealed class IdxFile : IDisposable
     /// <exception cref="InvalidDataException">Something does.</exception>
     public void CheckEnd()
     {
-        // Reading to the end also makes gz check its sum.
+        // Reading to the end also makes gz check its sum. A sum that is cut off passes: GZipStream does not tell, and the
+        // content is then whole by the header's account.
         Span<byte> one = stackalloc byte[1];
         if (ReadUpTo(this.content, one, this.name) != 0)
         {

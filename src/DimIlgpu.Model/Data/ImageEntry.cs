@@ -11,9 +11,9 @@ internal sealed record ImageEntry(string Name, string? Path, byte[]? Bytes)
         }
 
         long length = new FileInfo(this.Path!).Length;
-        return length <= TarFile.LongestEntry
+        return length <= TarArchive.LongestEntry
             ? Check(codec.Decode(File.ReadAllBytes(this.Path!), this.Path!), this.Path!)
-            : throw new InvalidDataException($"{this.Path}: is {length} bytes long, more than the {TarFile.LongestEntry} allowed for an image.");
+            : throw new InvalidDataException($"{this.Path}: is {length} bytes long, more than the {TarArchive.LongestEntry} allowed for an image.");
     }
 
     private static RawImage Check(RawImage image, string name) =>

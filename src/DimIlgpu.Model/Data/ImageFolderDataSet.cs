@@ -113,6 +113,7 @@ public sealed class ImageFolderDataSet : IDataSet
         ArgumentNullException.ThrowIfNull(codec);
         options ??= new();
         options.Validate();
+        cancellation.ThrowIfCancellationRequested();
         List<ImageEntry> entries = Directory.Exists(path) ? ListFolder(path, codec) : ReadArchive(path, codec, cancellation);
         return new(path, ImageFolderLayout.Of(path, entries), options, codec, progress, cancellation);
     }
@@ -161,7 +162,7 @@ public sealed class ImageFolderDataSet : IDataSet
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
         long left = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         List<ImageEntry> entries = [];
-        foreach ((string name, byte[] bytes) in TarFile.Read(stream, path, codec.CanDecode))
+        foreach ((string name, byte[] bytes) in TarArchive.Read(stream, path, codec.CanDecode))
         {
             cancellation.ThrowIfCancellationRequested();
             left -= bytes.Length;

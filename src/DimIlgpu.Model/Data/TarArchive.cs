@@ -8,7 +8,7 @@ namespace DimIlgpu.Model.Data;
 /// Not System.Formats.Tar: that rents as much memory for an extended header as the header claims to take, up to 2 GB.
 /// Understands ustar, GNU long names and pax paths.
 /// </remarks>
-internal static class TarFile
+internal static class TarArchive
 {
     public const long LongestEntry = 256L << 20;
     private const int Block = 512;
