@@ -118,6 +118,19 @@ public sealed class BatchLoaderTests
     }
 
     [Fact]
+    public void Batches_reuse_their_memory()
+    {
+        using BatchLoader loader = new(new CountingData(100), new() { BatchSize = 8, Prefetch = 2 });
+        HashSet<float[]> arrays = new(ReferenceEqualityComparer.Instance);
+        for (int i = 0; i < 20; i++)
+        {
+            arrays.Add(loader.Next(TestContext.Current.CancellationToken).Values);
+        }
+
+        Assert.Equal(3, arrays.Count);
+    }
+
+    [Fact]
     public void A_batch_in_use_is_not_written_again()
     {
         using BatchLoader loader = new(new CountingData(100), new() { BatchSize = 8, HorizontalFlip = false });
