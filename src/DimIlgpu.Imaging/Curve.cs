@@ -28,9 +28,11 @@ internal sealed record Curve(double[] Steps, double[] Values)
         double[] smooth = new double[count];
         for (int i = 0; i < count; i++)
         {
-            // The window narrows at both ends to stay centred; otherwise the steep start would be flattened.
-            int half = Math.Min(reach, Math.Min(i, count - 1 - i));
-            smooth[i] = this.Values.AsSpan(i - half, (2 * half) + 1).ToArray().Average();
+            // At the start the window narrows to stay centred, otherwise the steep fall would be flattened.
+            // At the end it is cut instead, otherwise the line would swing to the last value.
+            int first = i - Math.Min(reach, i);
+            int last = i + Math.Min(Math.Min(reach, i), count - 1 - i);
+            smooth[i] = Mean(this.Values.AsSpan(first, last + 1 - first));
         }
 
         return this with { Values = smooth };
@@ -67,5 +69,17 @@ internal sealed record Curve(double[] Steps, double[] Values)
         }
 
         return new Curve([.. steps], [.. values]);
+    }
+
+    // Each window is summed afresh: differences of running sums would carry a spike of a diverged step for ever.
+    private static double Mean(ReadOnlySpan<double> values)
+    {
+        double sum = 0;
+        foreach (double value in values)
+        {
+            sum += value;
+        }
+
+        return sum / values.Length;
     }
 }

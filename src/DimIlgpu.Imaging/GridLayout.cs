@@ -65,6 +65,9 @@ internal sealed class GridLayout
 
     public IReadOnlyList<TextMask?> Captions { get; }
 
+    private bool Fits => Math.Max(this.Width, this.Height) <= SkiaImageCodec.MaximumWebPSide
+        && (long)this.Width * this.Height <= SkiaImageCodec.MaximumPixels;
+
     /// <summary>Plans a grid; a scale that was not asked for shrinks until the picture can be written.</summary>
     public static GridLayout Plan(int count, int imageWidth, int imageHeight, GridOptions options)
     {
@@ -87,9 +90,6 @@ internal sealed class GridLayout
     public int Left(int column) => this.left + (column * this.columnStep);
 
     public int Top(int row) => this.top + (row * this.rowStep);
-
-    private bool Fits => Math.Max(this.Width, this.Height) <= SkiaImageCodec.MaximumWebPSide
-        && (long)this.Width * this.Height <= SkiaImageCodec.MaximumPixels;
 
     private static void Require(GridOptions options)
     {

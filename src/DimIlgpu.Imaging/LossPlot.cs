@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Security;
 using System.Text;
 using ScottPlot;
+using ScottPlot.AxisPanels;
+using ScottPlot.Plottables;
 using ScottPlot.TickGenerators;
 
 namespace DimIlgpu.Imaging;
@@ -14,6 +16,9 @@ public static class LossPlot
 
     /// <summary>The PNG has this many pixels for each point of the SVG, so that it is sharp on any screen.</summary>
     private const int PngScale = 2;
+
+    private const int Edge = 8;
+    private const float DigitShift = 2;
 
     private static readonly Color Raw = Color.FromHex("#9DB8DC");
     private static readonly Color Smoothed = Color.FromHex("#1F4E9C");
@@ -94,16 +99,16 @@ public static class LossPlot
     private static void AddGradient(Plot plot, Curve gradient)
     {
         PlotScale scale = PlotScale.Fit(null, gradient);
-        ScottPlot.Plottables.Scatter line = Add(plot, gradient.Thin(), scale, Gradient.WithAlpha(0.55), 1, "gradient norm (right)");
-        line.Axes.YAxis = plot.Axes.Right;
+        Add(plot, gradient.Thin(), scale, Gradient.WithAlpha(0.3), 1, string.Empty).Axes.YAxis = plot.Axes.Right;
+        Add(plot, gradient.Smooth().Thin(), scale, Gradient, 2, "gradient norm (right)").Axes.YAxis = plot.Axes.Right;
         scale.Apply(plot.Axes.Right);
         plot.Axes.Right.Label.Text = "gradient norm (L2)" + (scale.IsLogarithmic ? " (log scale)" : string.Empty);
     }
 
-    private static ScottPlot.Plottables.Scatter Add(Plot plot, Curve curve, PlotScale scale, Color color, float width, string name)
+    private static Scatter Add(Plot plot, Curve curve, PlotScale scale, Color color, float width, string name)
     {
         Curve placed = curve.Map(scale.Place);
-        ScottPlot.Plottables.Scatter line = plot.Add.ScatterLine(placed.Steps, placed.Values, color);
+        Scatter line = plot.Add.ScatterLine(placed.Steps, placed.Values, color);
         line.LineWidth = width;
         line.LegendText = name;
 
@@ -119,7 +124,9 @@ public static class LossPlot
         plot.Axes.SetLimitsX(first - margin, last + margin);
         plot.Axes.Bottom.TickGenerator = new NumericAutomatic
         {
-            LabelFormatter = step => step == Math.Round(step) ? step.ToString("#,0", CultureInfo.InvariantCulture) : string.Empty,
+            IntegerTicksOnly = true,
+            TickDensity = 0.7,
+            LabelFormatter = step => step.ToString("#,0", CultureInfo.InvariantCulture),
         };
     }
 
@@ -133,12 +140,18 @@ public static class LossPlot
         plot.Axes.Right.FrameLineStyle.Width = hasRightAxis ? 1 : 0;
         plot.Grid.MajorLineColor = Line;
         plot.Axes.Title.Label.FontSize = 20;
-        foreach (IAxis axis in new IAxis[] { plot.Axes.Left, plot.Axes.Right, plot.Axes.Bottom })
+        foreach (AxisBase axis in new IAxis[] { plot.Axes.Left, plot.Axes.Right, plot.Axes.Bottom }.OfType<AxisBase>())
         {
-            axis.Label.FontSize = 15;
-            axis.Label.Bold = false;
+            axis.LabelFontSize = 15;
+            axis.LabelBold = false;
             axis.TickLabelStyle.FontSize = 13;
+            axis.PaddingOutsideAxisLabels = new PixelPadding(Edge);
         }
+
+        // ScottPlot centres the line of text, descenders included; digits have none and would sit too high.
+        plot.Axes.Left.TickLabelStyle.OffsetY = DigitShift;
+        plot.Axes.Right.TickLabelStyle.OffsetY = DigitShift;
+        plot.Axes.Right.MinimumSize = hasRightAxis ? 0 : 4 * Edge;
 
         plot.ShowLegend(Alignment.UpperRight);
         plot.Legend.FontSize = 13;

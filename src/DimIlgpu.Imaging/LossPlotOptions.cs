@@ -12,6 +12,6 @@ public sealed record LossPlotOptions
     /// <summary>The norm of the gradient, against an axis of its own at the right.</summary>
     public IReadOnlyList<(long Step, double Norm)>? GradientNorm { get; init; }
 
-    /// <summary>Whether the loss stands on a logarithmic axis; chosen from its range when null.</summary>
+    /// <summary>Whether the loss stands on a logarithmic axis; chosen from its range when null. One with values of 0 or less never does.</summary>
     public bool? Logarithmic { get; init; }
 }
