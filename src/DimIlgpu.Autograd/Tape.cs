@@ -98,11 +98,17 @@ public sealed class Tape : IDisposable
             return block(this, x, shared);
         }
 
+        // The block may update its input in place, and the adjoint needs the input again: it gets a copy.
         Tensor y = this.Rent(x.Value.Shape);
+        y.CopyFrom(x.Value);
         using (this.arena.Scope())
         {
             Tape inference = new(this.arena, recording: false);
-            y.CopyFrom(block(inference, Constant(x.Value), Constant(shared.Value)).Value);
+            Tensor result = block(inference, Constant(y), Constant(shared.Value)).Value;
+            if (!result.Equals(y))
+            {
+                y.CopyFrom(result);
+            }
         }
 
         Gradient gradient = new(this, y.Shape);

@@ -1,0 +1,102 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>The mixer's causal depthwise convolution and SiLU, in both directions at once.</summary>
+/// <remarks>
+/// <para>forward: a₀[t,e] = bias[0,e] + Σ_k weight[k,e] · x[t−(K−1)+k, e], tokens before the first being zero;</para>
+/// <para>backward: a₁[t,e] = bias[1,e] + Σ_k weight[K+k,e] · x[t+(K−1)−k, e], tokens after the last being zero;</para>
+/// <para>u_o = SiLU(a_o), k = 0 … K−1, K = 2, 3 or 4. Both are in token order: nothing is flipped.</para>
+/// <para>
+/// da_o = du_o · SiLU′(a_o), a_o being computed again; dx[t] = Σ_k weight[k] · da₀[t+(K−1)−k] + weight[K+k] · da₁[t−(K−1)+k];
+/// dweight[k] = Σ_t da₀[t] · x[t−(K−1)+k]; dweight[K+k] = Σ_t da₁[t] · x[t+(K−1)−k]; dbias[o] = Σ_t da_o[t].
+/// </para>
+/// <para>
+/// Reversing the tokens, applying the forward direction and reversing again gives the backward direction's bits,
+/// given its weights. Source: Mamba, Gu and Dao 2023, arXiv:2312.00752; two directions as in Vim, Zhu et al. 2024,
+/// arXiv:2401.09417.
+/// </para>
+/// </remarks>
+public static class CausalConvolution
+{
+    /// <summary>Tokens of a strip: enough to pay for its halo, few enough for the CPU to prefetch each token's row.</summary>
+    internal const int ForwardChunk = 16;
+
+    /// <summary>As above; each strip also writes a partial sum of every tap.</summary>
+    internal const int BackwardChunk = 32;
+
+    /// <summary>Convolves every sample in both directions.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">Input, (samples · length, channels).</param>
+    /// <param name="weight">Taps of the forward, then of the backward direction, farthest token first, (2 · K, channels).</param>
+    /// <param name="bias">Bias of each direction, (2, channels).</param>
+    /// <param name="u">Output: the forward, then the backward direction, (2 · samples · length, channels).</param>
+    /// <param name="length">Tokens of a sample.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the width is not 2, 3 or 4.</exception>
+    public static void Forward(Device device, Tensor x, Tensor weight, Tensor bias, Tensor u, int length)
+    {
+        CheckInputs(x, weight, bias, length);
+        Check.Shape(u, new(2 * x.Rows, x.Columns));
+        int chunks = (length + ForwardChunk - 1) / ForwardChunk;
+        device.Strips(
+            new CausalConvolutionForward(
+                x.Memory, weight.Memory, bias.Memory, u.Memory, x.Pitch, u.Pitch, x.Columns,
+                (int)weight.Rows / 2, length, ForwardChunk, chunks, x.Rows),
+            x.Rows / length * chunks, x.Columns);
+    }
+
+    /// <summary>The gradients.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">The input, (samples · length, channels).</param>
+    /// <param name="weight">The taps, (2 · K, channels).</param>
+    /// <param name="bias">The biases, (2, channels).</param>
+    /// <param name="du">Gradient of the output, (2 · samples · length, channels).</param>
+    /// <param name="dx">Gradient of x; null where not wanted.</param>
+    /// <param name="dweight">Gradient of the taps, dense, (2 · K, channels); null where not wanted.</param>
+    /// <param name="dbias">Gradient of the biases, dense, (2, channels); null where not wanted.</param>
+    /// <param name="length">Tokens of a sample.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the width is not 2, 3 or 4.</exception>
+    public static void Backward(
+        Device device, Tensor x, Tensor weight, Tensor bias, Tensor du, Sink? dx, Sink? dweight, Sink? dbias, int length)
+    {
+        CheckInputs(x, weight, bias, length);
+        Check.Shape(du, new(2 * x.Rows, x.Columns));
+        if (dx is { } sink)
+        {
+            Check.Shape(sink.Tensor, x.Shape, nameof(dx));
+        }
+
+        int chunks = (length + BackwardChunk - 1) / BackwardChunk, taps = (int)weight.Rows * x.Columns, biases = 2 * x.Columns;
+        using ArenaScope scope = device.Scratch.Scope();
+        Tensor partial = device.Scratch.Rent(new(x.Rows / length * chunks, taps + biases));
+        device.Strips(
+            new CausalConvolutionBackward(
+                x.Memory, weight.Memory, bias.Memory, du.Memory, Target.Of(dx, x), partial.Memory, x.Pitch, du.Pitch,
+                x.Columns, (int)weight.Rows / 2, length, BackwardChunk, chunks, x.Rows),
+            partial.Rows, x.Columns);
+        Fold(device, partial.Slice(0, taps), dweight, weight.Shape, nameof(dweight));
+        Fold(device, partial.Slice(taps, biases), dbias, bias.Shape, nameof(dbias));
+    }
+
+    private static void Fold(Device device, Tensor partial, Sink? to, Shape shape, string name)
+    {
+        if (to is { } sink)
+        {
+            Check.Dense(sink.Tensor, shape, name);
+            ColumnSum.Forward(device, partial, sink with { Tensor = sink.Tensor.Reshape(new(1, partial.Columns)) });
+        }
+    }
+
+    private static void CheckInputs(Tensor x, Tensor weight, Tensor bias, int length)
+    {
+        Check.NotEmpty(x, nameof(x));
+        Check.Divides(length, x.Rows, nameof(x));
+        if (weight.Rows is not (4 or 6 or 8))
+        {
+            throw new ArgumentException(
+                $"'{nameof(weight)}' has {weight.Rows} rows; expected 4, 6 or 8: a width of 2, 3 or 4 in two directions.",
+                nameof(weight));
+        }
+
+        Check.Dense(weight, new(weight.Rows, x.Columns), nameof(weight));
+        Check.Dense(bias, new(2, x.Columns), nameof(bias));
+    }
+}

@@ -1,0 +1,74 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>A block's output, gated per sample and channel, added to the residual stream.</summary>
+/// <remarks>
+/// <para>y[r,c] = x[r,c] + gate[b,c] · o[r,c], b being the sample of row r.</para>
+/// <para>dx = dy; do = gate · dy; dgate[b,c] = Σ_{r in b} dy[r,c] · o[r,c].</para>
+/// <para>Source: adaLN-Zero of DiT, Peebles and Xie 2022, arXiv:2212.09748.</para>
+/// </remarks>
+public static class GatedResidual
+{
+    /// <summary>Adds the gated branch to the residual stream.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">The residual stream, (samples · tokens, columns), the tokens of a sample being adjacent.</param>
+    /// <param name="gate">The gate, (samples, columns).</param>
+    /// <param name="o">The branch, (samples · tokens, columns).</param>
+    /// <param name="y">Output, (samples · tokens, columns); may be x or o.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the samples do not divide the rows.</exception>
+    public static void Forward(Device device, Tensor x, Tensor gate, Tensor o, Tensor y)
+    {
+        CheckInputs(x, gate, o);
+        Check.Shape(y, x.Shape);
+        device.Rows(
+            new GatedResidualForward(
+                x.Memory, gate.Memory, o.Memory, y.Memory, x.Pitch, gate.Pitch, o.Pitch, y.Pitch,
+                x.Columns, x.Rows / gate.Rows),
+            x.Rows, x.Columns);
+    }
+
+    /// <summary>The gradients, from one read of dy and o.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="gate">The gate, (samples, columns).</param>
+    /// <param name="o">The branch, (samples · tokens, columns).</param>
+    /// <param name="dy">Gradient of the output, (samples · tokens, columns).</param>
+    /// <param name="dx">Gradient of x; null where not wanted.</param>
+    /// <param name="dgate">Gradient of the gate, (samples, columns); null where not wanted.</param>
+    /// <param name="branch">Gradient of o, (samples · tokens, columns); null where not wanted.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the samples do not divide the rows.</exception>
+    public static void Backward(Device device, Tensor gate, Tensor o, Tensor dy, Sink? dx, Sink? dgate, Sink? branch)
+    {
+        CheckInputs(dy, gate, o);
+        CheckSink(dx, dy.Shape, nameof(dx));
+        CheckSink(dgate, gate.Shape, nameof(dgate));
+        CheckSink(branch, dy.Shape, nameof(branch));
+        long rows = dy.Rows / gate.Rows;
+        int parts = ColumnSum.Parts(rows);
+        using ArenaScope scope = device.Scratch.Scope();
+        Tensor partial = device.Scratch.Rent(new(gate.Rows * parts, gate.Columns));
+        device.Rows(
+            new GatedResidualBackward(
+                gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, dy),
+                gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts),
+            partial.Rows, dy.Columns);
+        if (dgate is { } sink)
+        {
+            ColumnSum.Fold(device, partial, parts, sink);
+        }
+    }
+
+    private static void CheckInputs(Tensor x, Tensor gate, Tensor o)
+    {
+        Check.NotEmpty(x);
+        Check.Shape(gate, new(gate.Rows, x.Columns), nameof(gate));
+        Check.Divides(gate.Rows, x.Rows, nameof(x));
+        Check.Shape(o, x.Shape, nameof(o));
+    }
+
+    private static void CheckSink(Sink? sink, Shape shape, string name)
+    {
+        if (sink is { } wanted)
+        {
+            Check.Shape(wanted.Tensor, shape, name);
+        }
+    }
+}

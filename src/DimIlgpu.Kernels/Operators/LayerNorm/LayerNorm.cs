@@ -1,0 +1,134 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>Normalisation of each token over its channels, and the adaLN modulation that follows it.</summary>
+/// <remarks>
+/// <para>x̂[r,c] = (x[r,c] − μ_r) · s_r, s_r = (variance_r + ε)^−½, ε = 1e-6, without an affine part of its own.</para>
+/// <para>h[r,c] = x̂[r,c] · (1 + scale[b,c]) + shift[b,c], b being the sample of row r; or h = x̂.</para>
+/// <para>g = dh · (1 + scale); dx = s_r · (g − mean_c(g) − x̂ · mean_c(g · x̂)).</para>
+/// <para>dshift[b,c] = Σ_{r in b} dh[r,c]; dscale[b,c] = Σ_{r in b} dh[r,c] · x̂[r,c].</para>
+/// <para>
+/// The variance is taken about one element of the row, so that a large mean does not cost its digits. Source: Ba, Kiros and Hinton 2016,
+/// arXiv:1607.06450; the modulation is that of DiT, Peebles and Xie 2022, arXiv:2212.09748.
+/// </para>
+/// </remarks>
+public static class LayerNorm
+{
+    internal const float Epsilon = 1e-6f;
+
+    private const int MostParts = 64;
+    private const int FewestRows = 16;
+
+    /// <summary>Normalises each row.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">Input, (rows, columns).</param>
+    /// <param name="h">Output, (rows, columns).</param>
+    /// <param name="statistics">Receives mean and reciprocal standard deviation, (rows, 2), for the backward.</param>
+    /// <exception cref="ArgumentException">A shape does not match <paramref name="x"/>.</exception>
+    public static void Forward(Device device, Tensor x, Tensor h, Tensor statistics)
+    {
+        Check.NotEmpty(x);
+        Check.Shape(h, x.Shape);
+        Check.Dense(statistics, new(x.Rows, 2));
+        device.Rows(
+            new LayerNormForward(
+                x.Memory, x.Memory, x.Memory, h.Memory, statistics.Memory,
+                x.Pitch, 0, 0, h.Pitch, x.Columns, x.Rows, modulated: 0),
+            x.Rows, x.Columns);
+    }
+
+    /// <summary>Normalises each row, then scales and shifts it by its sample's modulation.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">Input, (samples · tokens, columns), the tokens of a sample being adjacent.</param>
+    /// <param name="shift">What is added, (samples, columns).</param>
+    /// <param name="scale">What is added to 1 and multiplied, (samples, columns).</param>
+    /// <param name="h">Output, (samples · tokens, columns).</param>
+    /// <param name="statistics">Receives mean and reciprocal standard deviation, (samples · tokens, 2), for the backward.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the samples do not divide the rows.</exception>
+    public static void Forward(Device device, Tensor x, Tensor shift, Tensor scale, Tensor h, Tensor statistics)
+    {
+        Check.NotEmpty(x);
+        Check.Shape(shift, new(shift.Rows, x.Columns));
+        Check.Shape(scale, shift.Shape);
+        Check.Divides(shift.Rows, x.Rows, nameof(x));
+        Check.Shape(h, x.Shape);
+        Check.Dense(statistics, new(x.Rows, 2));
+        device.Rows(
+            new LayerNormForward(
+                x.Memory, shift.Memory, scale.Memory, h.Memory, statistics.Memory,
+                x.Pitch, shift.Pitch, scale.Pitch, h.Pitch, x.Columns, x.Rows / shift.Rows, modulated: 1),
+            x.Rows, x.Columns);
+    }
+
+    /// <summary>The gradient of plain normalisation.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">The input, (rows, columns).</param>
+    /// <param name="statistics">What the forward wrote, (rows, 2).</param>
+    /// <param name="dh">Gradient of the output, (rows, columns).</param>
+    /// <param name="dx">Gradient of x; null where not wanted.</param>
+    /// <exception cref="ArgumentException">A shape does not match <paramref name="x"/>.</exception>
+    public static void Backward(Device device, Tensor x, Tensor statistics, Tensor dh, Sink? dx)
+    {
+        CheckBackward(x, statistics, dh, dx);
+        if (dx is null)
+        {
+            return;
+        }
+
+        // Nothing is summed over rows, so that each may be a part of its own.
+        device.Rows(
+            new LayerNormBackward(
+                x.Memory, x.Memory, statistics.Memory, dh.Memory, Target.Of(dx, x), x.Memory, x.Memory,
+                x.Pitch, 0, dh.Pitch, x.Columns, rows: 1, parts: 1, modulated: 0),
+            x.Rows, x.Columns);
+    }
+
+    /// <summary>The gradients of normalisation and modulation.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">The input, (samples · tokens, columns).</param>
+    /// <param name="scale">The scale, (samples, columns).</param>
+    /// <param name="statistics">What the forward wrote, (samples · tokens, 2).</param>
+    /// <param name="dh">Gradient of the output, (samples · tokens, columns).</param>
+    /// <param name="dx">Gradient of x; null where not wanted.</param>
+    /// <param name="dshift">Gradient of the shift, (samples, columns); null where not wanted.</param>
+    /// <param name="dscale">Gradient of the scale, (samples, columns); null where not wanted.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the samples do not divide the rows.</exception>
+    public static void Backward(
+        Device device, Tensor x, Tensor scale, Tensor statistics, Tensor dh, Sink? dx, Sink? dshift, Sink? dscale)
+    {
+        CheckBackward(x, statistics, dh, dx);
+        Check.Shape(scale, new(scale.Rows, x.Columns));
+        Check.Divides(scale.Rows, x.Rows, nameof(x));
+        long rows = x.Rows / scale.Rows;
+        int parts = (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostParts);
+        using ArenaScope scope = device.Scratch.Scope();
+        Shape partial = new(scale.Rows * parts, x.Columns);
+        Tensor shifts = device.Scratch.Rent(partial), scales = device.Scratch.Rent(partial);
+        device.Rows(
+            new LayerNormBackward(
+                x.Memory, scale.Memory, statistics.Memory, dh.Memory, Target.Of(dx, x), shifts.Memory, scales.Memory,
+                x.Pitch, scale.Pitch, dh.Pitch, x.Columns, rows, parts, modulated: 1),
+            partial.Rows, x.Columns);
+        Fold(device, shifts, parts, dshift, scale.Shape, nameof(dshift));
+        Fold(device, scales, parts, dscale, scale.Shape, nameof(dscale));
+    }
+
+    private static void Fold(Device device, Tensor partial, int parts, Sink? to, Shape shape, string name)
+    {
+        if (to is { } sink)
+        {
+            Check.Shape(sink.Tensor, shape, name);
+            ColumnSum.Fold(device, partial, parts, sink);
+        }
+    }
+
+    private static void CheckBackward(Tensor x, Tensor statistics, Tensor dh, Sink? dx)
+    {
+        Check.NotEmpty(x);
+        Check.Dense(statistics, new(x.Rows, 2));
+        Check.Shape(dh, x.Shape);
+        if (dx is { } sink)
+        {
+            Check.Shape(sink.Tensor, x.Shape, nameof(dx));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using DimIlgpu.Autograd;
+using DimIlgpu.Kernels;
+using Xunit;
+
+namespace DimIlgpu.Tests;
+
+public sealed class GatedResidualTests
+{
+    // One token; fewer than a part; parts of unequal length, none a multiple of the rows taken together.
+    public static MatrixTheoryData<TestDevice, int, int> Cases => new(Devices.Fast, [1, 5, 37], [1, 24, 33]);
+
+    public static MatrixTheoryData<TestDevice, int, int> Tiny => new([TestDevice.Simt], [5], [20]);
+
+    // More columns than a group has threads.
+    public static MatrixTheoryData<TestDevice, int, int> Wide => new(Devices.All, [1], [300]);
+
+    public static TheoryData<TestDevice> AllDevices => [.. Devices.All];
+
+    [Theory, MemberData(nameof(Cases)), MemberData(nameof(Tiny)), MemberData(nameof(Wide))]
+    public void Forward_and_backward_match_the_reference(TestDevice kind, int tokens, int columns)
+    {
+        Shape shape = new(2 * tokens, columns);
+        OperatorTest.Run(
+            kind,
+            [
+                (Data.Normal(1, (int)shape.Length), shape),
+                (Data.Normal(2, 2 * 3 * columns), new Shape(2, 3 * columns)),
+                (Data.Normal(3, (int)shape.Length), shape),
+            ],
+            (tape, x) => tape.GatedResidual(x[0], x[1].Columns(2 * columns, columns), x[2]),
+            x => GatedResidualReference.Forward(x[0], Gate(x[1], columns), x[2], columns));
+    }
+
+    [Theory, MemberData(nameof(AllDevices))]
+    public void Views_and_a_second_use_are_honoured(TestDevice kind)
+    {
+        const int columns = 20;
+        OperatorTest.Run(
+            kind,
+            [(Data.Normal(1, 6 * 2 * columns), new Shape(6, 2 * columns)), (Data.Normal(2, columns), new Shape(1, columns))],
+            (tape, x) => tape.GatedResidual(
+                tape.GatedResidual(x[0].Columns(0, columns), x[1], x[0].Columns(columns, columns)),
+                x[1], x[0].Columns(columns, columns)),
+            x => [.. Enumerable.Range(0, 6 * columns).Select(i =>
+                x[0][(i / columns * 2 * columns) + (i % columns)] +
+                (2 * x[1][i % columns] * x[0][(i / columns * 2 * columns) + columns + (i % columns)]))]);
+    }
+
+    [Theory, MemberData(nameof(AllDevices))]
+    public void Without_recording_the_residual_stream_itself_is_updated(TestDevice kind)
+    {
+        using Device device = Devices.Open(kind);
+        using Arena arena = new(device);
+        using Tape tape = new(device, recording: false);
+        Shape shape = new(4, 24);
+        double[] x = Data.Normal(1, 96), gate = Data.Normal(2, 48), o = Data.Normal(3, 96);
+        Tensor stream = arena.Upload(x, shape);
+        Variable y = tape.GatedResidual(
+            Tape.Constant(stream), Tape.Constant(arena.Upload(gate, new(2, 24))), Tape.Constant(arena.Upload(o, shape)));
+        Assert.Equal(stream, y.Value);
+        stream.ShouldBe(GatedResidualReference.Forward(x, gate, o, 24), 1e-6, 1e-6);
+    }
+
+    [Fact]
+    public void A_checkpointed_block_keeps_its_input()
+    {
+        using Device device = Devices.Open(TestDevice.Cpu16);
+        using Arena arena = new(device);
+        Shape shape = new(4, 24);
+        double[] values = Data.Normal(1, 96), gates = Data.Normal(2, 48);
+        (float[] Y, float[] Dx, float[] Dgate)[] results = [.. new[] { false, true }.Select(checkpoint =>
+        {
+            using Tape tape = new(device);
+            Variable x = tape.Leaf(arena.Upload(values, shape)), gate = tape.Leaf(arena.Upload(gates, new(2, 24)));
+            Variable y = checkpoint ? tape.Checkpoint(Block, x, gate) : Block(tape, x, gate);
+            tape.Backward(y, arena.Upload(Data.Random(3, 96), shape));
+            return (y.Value.ToArray(), x.GradientValue!.Value.ToArray(), gate.GradientValue!.Value.ToArray());
+        })];
+        Assert.Equal(results[0].Y, results[1].Y);
+        Assert.Equal(results[0].Dx, results[1].Dx);
+        Assert.Equal(results[0].Dgate, results[1].Dgate);
+
+        static Variable Block(Tape tape, Variable x, Variable gate) => tape.GatedResidual(x, gate, tape.Silu(x));
+    }
+
+    private static double[] Gate(double[] modulation, int columns) =>
+        [.. modulation.Where((_, i) => i / columns % 3 == 2)];
+}

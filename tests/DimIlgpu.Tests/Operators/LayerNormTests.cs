@@ -1,0 +1,135 @@
+using DimIlgpu.Autograd;
+using DimIlgpu.Kernels;
+using Xunit;
+
+namespace DimIlgpu.Tests;
+
+public sealed class LayerNormTests
+{
+    // Tokens per sample: one; parts of one row; several parts of unequal length.
+    public static MatrixTheoryData<TestDevice, int, int> Cases => new(Devices.Fast, [1, 5, 37], [1, 2, 24, 70]);
+
+    public static MatrixTheoryData<TestDevice, int, int> Tiny => new([TestDevice.Simt], [3], [2, 20]);
+
+    // More columns than a group has threads.
+    public static MatrixTheoryData<TestDevice, int, int> Wide => new(Devices.All, [1], [600]);
+
+    public static TheoryData<TestDevice> AllDevices => [.. Devices.All];
+
+    [Theory, MemberData(nameof(Cases)), MemberData(nameof(Tiny)), MemberData(nameof(Wide))]
+    public void Modulated_matches_the_reference(TestDevice kind, int tokens, int columns) => OperatorTest.Run(
+        kind,
+        [
+            (Data.Normal(1, 2 * tokens * columns), new Shape(2 * tokens, columns)),
+            (Data.Normal(2, 2 * 3 * columns), new Shape(2, 3 * columns)),
+        ],
+        (tape, x) => tape.LayerNorm(x[0], x[1].Columns(0, columns), x[1].Columns(columns, columns)),
+        x => Modulated(x, columns),
+        adjoint: (x, dh) => ModulatedAdjoint(x, dh, columns));
+
+    [Theory, MemberData(nameof(Cases)), MemberData(nameof(Tiny)), MemberData(nameof(Wide))]
+    public void Plain_matches_the_reference(TestDevice kind, int tokens, int columns) => OperatorTest.Run(
+        kind,
+        [(Data.Normal(1, tokens * 2 * columns), new Shape(tokens, 2 * columns))],
+        (tape, x) => tape.Sum(tape.LayerNorm(x[0].Columns(0, columns)), tape.LayerNorm(x[0].Columns(columns, columns))),
+        x => [.. Plain(x[0], 0, columns).Zip(Plain(x[0], 1, columns), (a, b) => a + b)],
+        adjoint: (x, dh) =>
+        {
+            double[] first = LayerNormReference.Adjoint(Part(x[0], 0, columns), dh, columns);
+            double[] second = LayerNormReference.Adjoint(Part(x[0], 1, columns), dh, columns);
+            return [[.. first.Chunk(columns).Zip(second.Chunk(columns), (a, b) => a.Concat(b)).SelectMany(r => r)]];
+        });
+
+    [Fact]
+    public void The_references_adjoint_matches_central_differences()
+    {
+        Gradient.ShouldMatch(
+            x => LayerNormReference.Forward(x[0], 5),
+            (x, dh) => [LayerNormReference.Adjoint(x[0], dh, 5)],
+            [Data.Normal(1, 15)]);
+        Gradient.ShouldMatch(
+            x => Modulated(x, 5), (x, dh) => ModulatedAdjoint(x, dh, 5), [Data.Normal(1, 40), Data.Normal(2, 30)]);
+    }
+
+    [Theory, MemberData(nameof(AllDevices))]
+    public void A_large_mean_does_not_cost_the_variance(TestDevice kind)
+    {
+        const int rows = 2, columns = 200;
+        double[] x = [.. Data.Normal(1, rows * columns).Select(v => (double)(float)(10000 + v))];
+        using Device device = Devices.Open(kind);
+        using Arena arena = new(device);
+        Tensor h = arena.Rent(new(rows, columns)), statistics = arena.Rent(new(rows, 2));
+        LayerNorm.Forward(device, arena.Upload(x, h.Shape), h, statistics);
+        h.ShouldBe(LayerNormReference.Forward(x, columns), 1e-5, 2e-3);
+        double[][] row = [.. x.Chunk(columns)];
+        float[] got = statistics.ToArray();
+        for (int r = 0; r < rows; r++)
+        {
+            double mean = row[r].Average(), variance = row[r].Average(v => (v - mean) * (v - mean));
+            Assert.Equal(mean, got[2 * r], 2e-3);
+            Assert.Equal(1 / Math.Sqrt(variance + 1e-6), got[(2 * r) + 1], 1e-5);
+        }
+    }
+
+    [Theory, MemberData(nameof(AllDevices))]
+    public void An_outlying_first_column_does_not_cost_the_variance(TestDevice kind)
+    {
+        const int columns = 200;
+        double[] x = Data.Normal(1, columns);
+        x[0] = 1e5;
+        using Device device = Devices.Open(kind);
+        using Arena arena = new(device);
+        Tensor h = arena.Rent(new(1, columns)), statistics = arena.Rent(new(1, 2));
+        LayerNorm.Forward(device, arena.Upload(x, h.Shape), h, statistics);
+        h.ShouldBe(LayerNormReference.Forward(x, columns), 5e-5, 1e-6);
+    }
+
+    [Theory, MemberData(nameof(AllDevices))]
+    public void A_constant_row_normalises_to_its_shift(TestDevice kind)
+    {
+        using Device device = Devices.Open(kind);
+        using Arena arena = new(device);
+        Shape shape = new(1, 48);
+        double[] shift = Data.Random(1, 48);
+        Tensor h = arena.Rent(shape);
+        LayerNorm.Forward(
+            device, arena.Upload([.. Enumerable.Repeat(3e7, 48)], shape), arena.Upload(shift, shape),
+            arena.Upload(Data.Random(2, 48), shape), h, arena.Rent(new(1, 2)));
+        Assert.Equal(shift.Select(v => (float)v), h.ToArray());
+    }
+
+    [Fact]
+    public void Samples_that_do_not_divide_the_rows_are_named()
+    {
+        using Device device = Devices.Open(TestDevice.Cpu16);
+        using Arena arena = new(device);
+        Tensor x = arena.Rent(new(5, 4)), m = arena.Rent(new(2, 4));
+        Assert.Equal(
+            "x",
+            Assert.Throws<ArgumentException>(() => LayerNorm.Forward(device, x, m, m, x, arena.Rent(new(5, 2)))).ParamName);
+    }
+
+    private static double[] Part(double[] x, int part, int columns) => [.. x.Where((_, i) => i / columns % 2 == part)];
+
+    private static double[] Plain(double[] x, int part, int columns) =>
+        LayerNormReference.Forward(Part(x, part, columns), columns);
+
+    private static double[] Chunk(double[] modulation, int part, int columns) =>
+        [.. modulation.Where((_, i) => i / columns % 3 == part)];
+
+    private static double[] Modulated(double[][] x, int columns) =>
+        LayerNormReference.Forward(x[0], Chunk(x[1], 0, columns), Chunk(x[1], 1, columns), columns);
+
+    private static double[][] ModulatedAdjoint(double[][] x, double[] dh, int columns)
+    {
+        double[][] d = LayerNormReference.Adjoint(x[0], Chunk(x[1], 1, columns), dh, columns);
+        double[] modulation = new double[x[1].Length];
+        for (int i = 0; i < modulation.Length; i++)
+        {
+            int part = i / columns % 3;
+            modulation[i] = part == 2 ? 0 : d[part + 1][(i / columns / 3 * columns) + (i % columns)];
+        }
+
+        return [d[0], modulation];
+    }
+}
