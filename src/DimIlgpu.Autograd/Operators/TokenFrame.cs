@@ -10,7 +10,7 @@ public static class TokenFrameOperator
         /// <summary>Puts <paramref name="count"/> condition tokens a sample, (B·k, D), at both ends of the tokens (B·L, D).</summary>
         public Variable JoinTokens(Variable x, Variable condition, int count)
         {
-            Check(condition.Value.Rows, count);
+            Check(condition.Value, count);
             long tokens = x.Value.Rows / (condition.Value.Rows / count);
             Tensor y = tape.Rent(new(x.Value.Rows + (2 * condition.Value.Rows), x.Value.Columns));
             TokenFrame.Join(tape.Device, x.Value, condition.Value, y, count);
@@ -36,12 +36,12 @@ public static class TokenFrameOperator
         }
     }
 
-    private static void Check(long rows, int count)
+    private static void Check(Tensor condition, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        if (rows < count)
+        if (condition.Rows < count)
         {
-            throw new ArgumentException($"'condition' has {rows} rows; expected at least the count of {count}.", "condition");
+            throw new ArgumentException($"'condition' has {condition.Rows} rows; expected at least the count of {count}.", nameof(condition));
         }
     }
 }
