@@ -1,0 +1,36 @@
+using DimIlgpu.Autograd;
+using DimIlgpu.Kernels;
+using Xunit;
+
+namespace DimIlgpu.Tests;
+
+public sealed class MeanSquaredErrorTests
+{
+    public static MatrixTheoryData<TestDevice, int, int> Cases => new(Devices.All, [1, 3], [1, 24, 33, 515]);
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Forward_and_backward_match_the_reference(TestDevice kind, int rows, int columns)
+    {
+        double[] target = Data.Random(2, rows * columns);
+        OperatorTest.Run(
+            kind,
+            [(Data.Random(1, rows * columns), new Shape(rows, columns))],
+            (tape, x) =>
+            {
+                Tensor t = tape.Rent(new(rows, columns));
+                t.Upload([.. target.Select(v => (float)v)]);
+                return tape.MeanSquaredError(x[0], t);
+            },
+            x => MeanSquaredErrorReference.Forward(x[0], target, columns));
+    }
+
+    [Fact]
+    public void A_wrong_target_is_named()
+    {
+        using Device device = Devices.Open(TestDevice.Cpu1);
+        using Arena arena = new(device);
+        Tensor x = arena.Rent(new(2, 3)), target = arena.Rent(new(2, 4)), loss = arena.Rent(new(2, 1));
+        Assert.Equal("target", Assert.Throws<ArgumentException>(
+            () => MeanSquaredError.Forward(device, x, target, loss)).ParamName);
+    }
+}
