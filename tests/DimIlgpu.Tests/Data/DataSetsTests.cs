@@ -2,7 +2,7 @@ using DimIlgpu.Model.Data;
 using DimIlgpu.Model.Weights;
 using Xunit;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 public sealed class DataSetsTests
 {

@@ -1,6 +1,6 @@
 using DimIlgpu.Model.Data;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 /// <summary>A codec for files of (width, height, then red, green, blue of every pixel), ending in .raw.</summary>
 internal sealed class FakeCodec : IImageCodec

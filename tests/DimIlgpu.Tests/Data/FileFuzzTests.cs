@@ -4,7 +4,7 @@ using DimIlgpu.Model.Data;
 using DimIlgpu.Model.Weights;
 using Xunit;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 /// <summary>Mutates good files: a reader gives a value or <see cref="InvalidDataException"/>, within memory bounded by the file.</summary>
 public sealed class FileFuzzTests

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 /// <summary>Makes idx files in memory.</summary>
 internal static class IdxBytes

@@ -3,7 +3,7 @@ using System.Text;
 using DimIlgpu.Model.Data;
 using Xunit;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 public sealed class IdxDataSetTests
 {

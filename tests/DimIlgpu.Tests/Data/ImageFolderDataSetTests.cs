@@ -2,7 +2,7 @@ using System.Formats.Tar;
 using DimIlgpu.Model.Data;
 using Xunit;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 public sealed class ImageFolderDataSetTests
 {

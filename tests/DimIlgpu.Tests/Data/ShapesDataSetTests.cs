@@ -1,7 +1,7 @@
 using DimIlgpu.Model.Data;
 using Xunit;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 public sealed class ShapesDataSetTests
 {

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Xunit;
 
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 /// <summary>Finds the real data that may lie beside the repository; tests on them are skipped where they do not.</summary>
 internal static class SharedData

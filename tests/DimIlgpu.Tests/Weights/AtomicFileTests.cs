@@ -1,8 +1,7 @@
 using DimIlgpu.Model.Weights;
-using DimIlgpu.Tests.Data;
 using Xunit;
 
-namespace DimIlgpu.Tests.Weights;
+namespace DimIlgpu.Tests;
 
 public sealed class AtomicFileTests
 {

@@ -1,10 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
 using DimIlgpu.Model.Weights;
-using DimIlgpu.Tests.Data;
 using Xunit;
 
-namespace DimIlgpu.Tests.Weights;
+namespace DimIlgpu.Tests;
 
 public sealed class SafetensorsTests
 {

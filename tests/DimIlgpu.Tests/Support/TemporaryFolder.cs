@@ -1,4 +1,4 @@
-namespace DimIlgpu.Tests.Data;
+namespace DimIlgpu.Tests;
 
 /// <summary>A folder that goes when the test ends.</summary>
 internal sealed class TemporaryFolder : IDisposable
@@ -13,6 +13,8 @@ internal sealed class TemporaryFolder : IDisposable
         File.WriteAllBytes(path, bytes);
         return path;
     }
+
+    public string File(string name) => System.IO.Path.Combine(this.Path, name);
 
     public void Dispose() => Directory.Delete(this.Path, recursive: true);
 }
