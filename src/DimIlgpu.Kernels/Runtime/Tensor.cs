@@ -137,7 +137,9 @@ public readonly struct Tensor
     /// <summary>Sets every element to zero.</summary>
     public void Clear()
     {
-        if (this.IsContiguous)
+        // ILGPU 1.5.3's OpenCL memset multiplies the start, which is in bytes already, by the element size:
+        // from any other start than that of the buffer it clears somebody else's memory.
+        if (this.IsContiguous && this.Device.Kind != DeviceKind.OpenCl)
         {
             this.View.MemSetToZero(this.Device.Stream);
         }

@@ -1,0 +1,35 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>The sum of squares of a whole tensor.</summary>
+/// <remarks>
+/// <para>y = Σ x².</para>
+/// <para>
+/// The tensor is divided into parts by its shape alone; each part is summed row by row, so that no sum has many more than
+/// a thousand terms, and then the parts. Equal tensors give equal bits on one device, whatever its number of threads.
+/// </para>
+/// <para>NaN and ∞ in x carry over to y; y is ∞ too where the sum exceeds 3.4e38.</para>
+/// </remarks>
+public static class SquaredNorm
+{
+    // Enough groups to fill any GPU several times over.
+    private const int MostParts = 1024;
+
+    /// <summary>Sums the squares.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="x">Input, without gaps between rows; the rows of a large one should have about a thousand columns.</param>
+    /// <param name="y">Receives the sum, (1, 1).</param>
+    /// <exception cref="ArgumentException">A shape does not match.</exception>
+    public static void Update(Device device, Tensor x, Tensor y)
+    {
+        Check.NotEmpty(x);
+        Check.Dense(x, x.Shape);
+        Check.Shape(y, new(1, 1));
+        int parts = (int)Math.Min(x.Rows, MostParts);
+        using ArenaScope scope = device.Scratch.Scope();
+        Tensor partial = device.Scratch.Rent(new(parts, SquaredNormPartial.Stride));
+        device.Rows(new SquaredNormPartial(x.Memory, partial.Memory, x.Columns, x.Rows, parts), parts, x.Columns);
+
+        // An odd number of columns keeps the last sum out of registers, whose width its single result lacks.
+        device.Rows(new SquaredNormTotal(partial.Memory, y.Memory, parts), 1, parts | 1);
+    }
+}
