@@ -125,7 +125,7 @@ public sealed class DiffusionMamba : IDisposable
 
         foreach (DimBlock block in this.blocks)
         {
-            tokens = this.Run(tape, block, tokens, condition, checkpointBlocks);
+            tokens = Run(tape, block, tokens, condition, checkpointBlocks);
         }
 
         return this.Final(tape, asTokens ? tape.DropTokens(tokens, patches.Tokens, count: 2) : tokens, condition, patches);
@@ -138,7 +138,7 @@ public sealed class DiffusionMamba : IDisposable
         this.Parameters.Dispose();
     }
 
-    private Variable Run(Tape tape, DimBlock block, Variable tokens, Variable condition, bool checkpoint)
+    private static Variable Run(Tape tape, DimBlock block, Variable tokens, Variable condition, bool checkpoint)
     {
         if (tape.IsRecording)
         {

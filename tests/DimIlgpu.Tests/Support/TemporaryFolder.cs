@@ -10,7 +10,7 @@ internal sealed class TemporaryFolder : IDisposable
     {
         string path = System.IO.Path.Combine(this.Path, name);
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
-        File.WriteAllBytes(path, bytes);
+        System.IO.File.WriteAllBytes(path, bytes);
         return path;
     }
 
