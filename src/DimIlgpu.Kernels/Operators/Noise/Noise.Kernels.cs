@@ -69,42 +69,56 @@ internal readonly struct NoiseTail(Floats state, Floats y, int slot, long length
 }
 
 /// <summary>One lane, in place: the normal number whose tail has the given probability and sign.</summary>
+/// <remarks>In several methods, as one body would exceed what the JIT is willing to inline.</remarks>
 internal readonly struct NoiseNormal(Floats y, int pitch) : IStripKernel
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>
     {
         long at = (strip * pitch) + column;
         TLane tail = TLane.Load(y, at);
         TLane p = TLane.Max(tail, -tail);
-        TLane x = TLane.Fma(TLane.Of(-2f), p, TLane.Of(1f));
-
-        // 1 − x² as 4p(1 − p): exact in the tail.
-        TLane w = -TLane.Log(TLane.Of(4f) * p * (TLane.Of(1f) - p));
-        TLane s = w - TLane.Of(2.5f);
-        TLane near = TLane.Of(2.81022636e-08f);
-        near = TLane.Fma(near, s, TLane.Of(3.43273939e-07f));
-        near = TLane.Fma(near, s, TLane.Of(-3.5233877e-06f));
-        near = TLane.Fma(near, s, TLane.Of(-4.39150654e-06f));
-        near = TLane.Fma(near, s, TLane.Of(0.00021858087f));
-        near = TLane.Fma(near, s, TLane.Of(-0.00125372503f));
-        near = TLane.Fma(near, s, TLane.Of(-0.00417768164f));
-        near = TLane.Fma(near, s, TLane.Of(0.246640727f));
-        near = TLane.Fma(near, s, TLane.Of(1.50140941f));
-
-        s = TLane.Sqrt(TLane.Max(w, TLane.Of(0f))) - TLane.Of(3f);
-        TLane far = TLane.Of(-0.000200214257f);
-        far = TLane.Fma(far, s, TLane.Of(0.000100950558f));
-        far = TLane.Fma(far, s, TLane.Of(0.00134934322f));
-        far = TLane.Fma(far, s, TLane.Of(-0.00367342844f));
-        far = TLane.Fma(far, s, TLane.Of(0.00573950773f));
-        far = TLane.Fma(far, s, TLane.Of(-0.0076224613f));
-        far = TLane.Fma(far, s, TLane.Of(0.00943887047f));
-        far = TLane.Fma(far, s, TLane.Of(1.00167406f));
-        far = TLane.Fma(far, s, TLane.Of(2.83297682f));
-
-        TLane z = TLane.Of(1.41421356f) * x * TLane.WhereGreater(TLane.Of(5f), w, near, far);
+        TLane w = Logarithm(p);
+        TLane root = TLane.WhereGreater(TLane.Of(5f), w, Near(w), Far(w));
+        TLane z = TLane.Of(1.41421356f) * TLane.Fma(TLane.Of(-2f), p, TLane.Of(1f)) * root;
         TLane.Store(y, at, TLane.WhereGreater(tail, TLane.Of(0f), z, -z));
+    }
+
+    /// <summary>−ln(1 − x²), x = 1 − 2p, as −ln 4p(1 − p): exact in the tail.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static T Logarithm<T>(T p)
+        where T : unmanaged, ILane<T> => -T.Log(T.Of(4f) * p * (T.Of(1f) - p));
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static T Near<T>(T w)
+        where T : unmanaged, ILane<T>
+    {
+        T s = w - T.Of(2.5f);
+        T sum = T.Of(2.81022636e-08f);
+        sum = T.Fma(sum, s, T.Of(3.43273939e-07f));
+        sum = T.Fma(sum, s, T.Of(-3.5233877e-06f));
+        sum = T.Fma(sum, s, T.Of(-4.39150654e-06f));
+        sum = T.Fma(sum, s, T.Of(0.00021858087f));
+        sum = T.Fma(sum, s, T.Of(-0.00125372503f));
+        sum = T.Fma(sum, s, T.Of(-0.00417768164f));
+        sum = T.Fma(sum, s, T.Of(0.246640727f));
+        return T.Fma(sum, s, T.Of(1.50140941f));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static T Far<T>(T w)
+        where T : unmanaged, ILane<T>
+    {
+        T s = T.Sqrt(T.Max(w, T.Of(0f))) - T.Of(3f);
+        T sum = T.Of(-0.000200214257f);
+        sum = T.Fma(sum, s, T.Of(0.000100950558f));
+        sum = T.Fma(sum, s, T.Of(0.00134934322f));
+        sum = T.Fma(sum, s, T.Of(-0.00367342844f));
+        sum = T.Fma(sum, s, T.Of(0.00573950773f));
+        sum = T.Fma(sum, s, T.Of(-0.0076224613f));
+        sum = T.Fma(sum, s, T.Of(0.00943887047f));
+        sum = T.Fma(sum, s, T.Of(1.00167406f));
+        return T.Fma(sum, s, T.Of(2.83297682f));
     }
 }
