@@ -19,8 +19,11 @@ internal static class Devices
 {
     private static readonly IReadOnlyList<DeviceInfo> Found = Device.List();
 
-    /// <summary>Every form that this machine has. <see cref="DevicePresenceTests"/> says which it lacks.</summary>
-    public static IEnumerable<TestDevice> All { get; } = [.. Enum.GetValues<TestDevice>().Where(IsPresent)];
+    /// <summary>
+    /// Every form that this machine has, or those of them that <c>DIMILGPU_DEVICES</c> names (<c>opencl</c>, <c>cpu,simt</c>,
+    /// <c>cpu16</c>). <see cref="DevicePresenceTests"/> says which the machine lacks.
+    /// </summary>
+    public static IEnumerable<TestDevice> All { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "");
 
     /// <summary>Every form but the simulated threads, which are slow.</summary>
     public static IEnumerable<TestDevice> Fast { get; } = [.. All.Where(d => d != TestDevice.Simt)];
@@ -43,6 +46,21 @@ internal static class Devices
         TestDevice.Cpu4 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 4 }),
         _ => Device.Open("cpu", new() { Threads = 2, LaneWidth = 1 }),
     };
+
+    private static TestDevice[] Wanted(string names)
+    {
+        TestDevice[] present = [.. Enum.GetValues<TestDevice>().Where(IsPresent)];
+        string[] prefixes = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (prefixes.Length == 0)
+        {
+            return present;
+        }
+
+        TestDevice[] wanted = [.. present.Where(d => prefixes.Any(p => d.ToString().StartsWith(p, StringComparison.OrdinalIgnoreCase)))];
+        return wanted.Length > 0
+            ? wanted
+            : throw new InvalidOperationException($"DIMILGPU_DEVICES asks for '{names}'; this machine has {string.Join(", ", present)}.");
+    }
 }
 
 /// <summary>Says which devices the tests did not run on; <c>DIMILGPU_REQUIRE=opencl,cuda</c> makes that a failure.</summary>

@@ -305,7 +305,9 @@ internal readonly struct ScanGroups<TQuads>(ScanAdjoint adjoint, Floats states) 
         Quad<ThreadLane> dA0 = default, dA1 = default, dA2 = default, dA3 = default;
         int begin = l.Begin(strip), end = l.End(strip);
         long flow = (strip * count * e) + column;
-        bool several = end < l.Tokens;
+
+        // An adjoint that flows in would reach dB through threads beyond the last channel: theirs stays zero.
+        bool several = active && end < l.Tokens;
         if (several)
         {
             g0 = Quad<ThreadLane>.Load(s.Incoming, flow, e);

@@ -10,9 +10,12 @@ internal static class SoftplusReference
         for (int i = 0; i < x.Length; i++)
         {
             double v = x[i] + bias[(i / columns / rows * columns) + (i % columns)];
-            y[i] = v > 20 ? v : Math.Log(1 + Math.Exp(v));
+            y[i] = v > 20 ? v : LogOnePlus(Math.Exp(v));
         }
 
         return y;
     }
+
+    // Kahan's correction; .NET's own LogP1 is ln(1 + x) as it stands, which is 0 for small x.
+    private static double LogOnePlus(double x) => 1 + x == 1 ? x : Math.Log(1 + x) * x / (1 + x - 1);
 }
