@@ -1,0 +1,8 @@
+using System.CommandLine;
+
+namespace DimIlgpu.Cli.Commands;
+
+internal static class InfoCommand
+{
+    public static Command Create(Terminal terminal) => new("info", terminal.ToString());
+}
