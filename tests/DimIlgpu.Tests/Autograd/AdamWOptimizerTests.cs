@@ -12,7 +12,8 @@ public sealed class AdamWOptimizerTests
     [Theory, MemberData(nameof(Kinds))]
     public void It_fits_a_quadratic(TestDevice kind)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using ParameterStore store = Store(device);
         AdamWOptimizer optimizer = new(store, new() { MaxGradientNorm = 10 });
         using Arena arena = new(device);
@@ -41,7 +42,8 @@ public sealed class AdamWOptimizerTests
     [Theory, MemberData(nameof(Kinds))]
     public void Only_parameters_that_decay_do_and_padding_stays_zero(TestDevice kind)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using ParameterStore store = Store(device);
         AdamWOptimizer optimizer = new(store, new() { WeightDecay = 0.5, LearningRate = 0.1 });
         foreach (Parameter p in store.Parameters)
@@ -59,7 +61,8 @@ public sealed class AdamWOptimizerTests
     [Theory, MemberData(nameof(Kinds))]
     public void The_norm_is_of_all_parameters_and_clips_them_together(TestDevice kind)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using ParameterStore store = Store(device);
         AdamWOptimizer optimizer = new(store, new() { MaxGradientNorm = 1 });
         foreach (Parameter p in store.Parameters)
@@ -77,7 +80,8 @@ public sealed class AdamWOptimizerTests
     [Fact]
     public void A_step_that_is_not_finite_is_left_out()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using ParameterStore store = Store(device);
         AdamWOptimizer optimizer = new(store);
         store["bias"].Gradient!.Value.Upload([float.NaN, .. new float[11]]);

@@ -9,7 +9,8 @@ public sealed class ParameterStoreTests
     [Fact]
     public void Parameters_lie_side_by_side_those_that_decay_first()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using ParameterStore store = Declared();
         store.Allocate(device);
         Assert.Equal(["weight", "bias", "table"], store.Parameters.Select(p => p.Name));
@@ -35,7 +36,8 @@ public sealed class ParameterStoreTests
     [Fact]
     public void Inference_holds_values_only()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using ParameterStore training = Declared(), inference = Declared();
         training.Allocate(device);
         inference.Allocate(device, training: false, ema: false);
@@ -53,7 +55,8 @@ public sealed class ParameterStoreTests
     [Fact]
     public void Gradients_accumulate_over_tapes()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using ParameterStore store = Declared();
         store.Allocate(device);
         using Arena arena = new(device);
@@ -70,7 +73,8 @@ public sealed class ParameterStoreTests
     [Fact]
     public void The_average_stands_in_for_the_values_within_its_scope()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using ParameterStore store = Declared();
         store.Allocate(device);
         Parameter bias = store["bias"];
@@ -94,7 +98,8 @@ public sealed class ParameterStoreTests
     [Fact]
     public void Mistakes_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using ParameterStore store = Declared(), other = Declared();
         Assert.Contains("'bias' of 1×5", Assert.Throws<ArgumentException>(() => store.Declare("bias", new(1, 6))).Message, StringComparison.Ordinal);
         Assert.Contains("nearest: 'weight'", Assert.Throws<KeyNotFoundException>(() => store["weihgt"]).Message, StringComparison.Ordinal);

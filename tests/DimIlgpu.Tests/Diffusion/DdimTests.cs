@@ -25,7 +25,8 @@ public sealed class DdimTests
     [Theory, MemberData(nameof(Oracle))]
     public void The_deterministic_model_reaches_the_published_sum(TestDevice kind, bool velocity, double expected)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         ScheduledObjective objective = velocity ? new VelocityObjective() : new EpsilonObjective();
         DdimSampler sampler = new(objective, 10, TimestepSpacing.Leading) { Clip = 1 };

@@ -51,7 +51,8 @@ public sealed class GuidanceTests
 
     private static (float[] Prediction, float[] Variance, Labelled Inner) Predict(TestDevice kind, Guidance guidance)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Labelled inner = new(arena, conditional: 2);
         using GuidedDenoiser denoiser = new(device, inner, guidance, channels: 4);

@@ -19,7 +19,8 @@ public sealed class SamplerTests
     public void Known_data_are_recovered(string name)
     {
         (IObjective objective, ISampler sampler) = Cases[name];
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         using GaussianDenoiser denoiser = new(device, objective, Mean, Deviation);
         Tensor x = arena.Rent(new(16, 512));
@@ -112,7 +113,8 @@ public sealed class SamplerTests
     public void Steps_can_be_watched_and_stopped()
     {
         EpsilonObjective objective = new();
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         using GaussianDenoiser denoiser = new(device, objective, Mean, Deviation);
         Tensor x = arena.Rent(new(2, 16));
@@ -165,7 +167,8 @@ public sealed class SamplerTests
 
     private static float[] Run(TestDevice kind, ISampler sampler, IObjective objective, ulong seed, double? variance = null)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         using GaussianDenoiser denoiser = new(device, objective, Mean, Deviation)
         {
@@ -180,7 +183,8 @@ public sealed class SamplerTests
     /// <summary>The largest distance from the exact probability flow, as many steps before the end.</summary>
     private static double Error(IObjective objective, ISampler sampler, NoiseLevel start, int stopBefore)
     {
-        using Device device = Devices.Open(TestDevice.Cpu1);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu1);
+        Device device = lease.Device;
         using Arena arena = new(device);
         using GaussianDenoiser denoiser = new(device, objective, 2, 0.5);
         double[] from = [-2, -1, 0, 0.5, 1, 2];

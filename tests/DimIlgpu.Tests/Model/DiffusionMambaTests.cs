@@ -32,7 +32,8 @@ public sealed class DiffusionMambaTests
     [Theory, MemberData(nameof(Variants))]
     public void The_count_is_that_of_the_network(string variant)
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         DimOptions options = Variant(variant);
         using DiffusionMamba network = new(options, device);
         Assert.Equal(network.Parameters.Count, DimCost.Of(options).Parameters);
@@ -41,7 +42,8 @@ public sealed class DiffusionMambaTests
     [Theory, MemberData(nameof(Variants))]
     public void The_first_output_is_zero(string variant)
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using DiffusionMamba network = new(Variant(variant), device);
         network.Initialize(1);
         using Arena arena = new(device);
@@ -54,7 +56,8 @@ public sealed class DiffusionMambaTests
     [Fact]
     public void Delta_starts_in_its_range_in_both_directions()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using DiffusionMamba network = new(Small, device);
         network.Initialize(1);
         for (int block = 0; block < Small.Depth; block++)
@@ -69,7 +72,8 @@ public sealed class DiffusionMambaTests
     [Theory, MemberData(nameof(Variants))]
     public void The_gradient_of_the_whole_network_matches_central_differences(string variant)
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using DiffusionMamba network = new(Variant(variant), device);
         Randomize(network, 0.3f);
         using Arena arena = new(device);
@@ -108,7 +112,8 @@ public sealed class DiffusionMambaTests
     [Fact]
     public void Checkpointed_blocks_give_the_same_gradients()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using DiffusionMamba network = new(Small, device);
         Randomize(network, 0.3f);
         float[][] results = [.. new[] { false, true }.Select(checkpoint =>
@@ -128,7 +133,8 @@ public sealed class DiffusionMambaTests
     {
         float[][] results = [.. new[] { TestDevice.Cpu16, kind }.Select(k =>
         {
-            using Device device = Devices.Open(k);
+            using DeviceLease lease = Devices.Open(k);
+            Device device = lease.Device;
             using DiffusionMamba network = new(Small, device, training: false, ema: false);
             Randomize(network, 0.3f);
             using Arena arena = new(device);

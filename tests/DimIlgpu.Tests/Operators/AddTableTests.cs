@@ -26,7 +26,8 @@ public sealed class AddTableTests
     [Fact]
     public void In_place_is_taken_up_only_where_nothing_is_recorded()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Tape inference = new(device, recording: false), training = new(device);
         using Arena arena = new(device);
         Tensor x = arena.Upload([1, 2], new(2, 1)), table = arena.Upload([10], new(1, 1));
@@ -41,7 +42,8 @@ public sealed class AddTableTests
     [Fact]
     public void Wrong_shapes_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor x = arena.Rent(new(4, 2));
         Assert.Equal("x", Assert.Throws<ArgumentException>(() => AddTable.Forward(device, x, arena.Rent(new(3, 2)), x)).ParamName);

@@ -81,7 +81,8 @@ public sealed class CausalConvolutionTests
     public void The_backward_direction_is_the_forward_one_of_reversed_tokens_to_the_bit(TestDevice kind)
     {
         int channels = kind == TestDevice.Simt ? 3 : 24, length = kind == TestDevice.Simt ? 6 : 77;
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Shape shape = new(length, channels);
         double[] x = Data.Normal(1, length * channels), taps = Data.Normal(2, 4 * channels), bias = Data.Normal(3, channels);
@@ -100,7 +101,8 @@ public sealed class CausalConvolutionTests
     [Fact]
     public void A_wrong_width_is_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor x = arena.Rent(new(4, 4)), weight = arena.Rent(new(10, 4)), bias = arena.Rent(new(2, 4));
         Assert.Equal(

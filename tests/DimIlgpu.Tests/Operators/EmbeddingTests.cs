@@ -35,7 +35,8 @@ public sealed class EmbeddingTests
     [Fact]
     public void Wrong_shapes_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor table = arena.Rent(new(3, 4)), labels = arena.Rent(new(2, 1)), y = arena.Rent(new(2, 5));
         Assert.Equal("y", Assert.Throws<ArgumentException>(() => Embedding.Forward(device, table, labels, y)).ParamName);

@@ -49,7 +49,8 @@ public sealed class GatedResidualTests
     [Theory, MemberData(nameof(AllDevices))]
     public void Without_recording_the_residual_stream_itself_is_updated(TestDevice kind)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         using Tape tape = new(device, recording: false);
         Shape shape = new(4, 24);
@@ -64,7 +65,8 @@ public sealed class GatedResidualTests
     [Fact]
     public void A_checkpointed_block_keeps_its_input()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Shape shape = new(4, 24);
         double[] values = Data.Normal(1, 96), gates = Data.Normal(2, 48);

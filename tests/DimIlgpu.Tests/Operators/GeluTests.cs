@@ -32,7 +32,8 @@ public sealed class GeluTests
     {
         foreach (TestDevice kind in Devices.All)
         {
-            using Device device = Devices.Open(kind);
+            using DeviceLease lease = Devices.Open(kind);
+            Device device = lease.Device;
             using Arena arena = new(device);
             Tensor tensor = arena.Upload([x], new(1, 1)), slope = arena.Rent(new(1, 1));
             Gelu.Backward(device, tensor, arena.Upload([1], new(1, 1)), new(slope, Add: false));

@@ -56,7 +56,8 @@ public sealed class LayerNormTests
     {
         const int rows = 2, columns = 200;
         double[] x = [.. Data.Normal(1, rows * columns).Select(v => (double)(float)(10000 + v))];
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor h = arena.Rent(new(rows, columns)), statistics = arena.Rent(new(rows, 2));
         LayerNorm.Forward(device, arena.Upload(x, h.Shape), h, statistics);
@@ -77,7 +78,8 @@ public sealed class LayerNormTests
         const int columns = 200;
         double[] x = Data.Normal(1, columns);
         x[0] = 1e5;
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor h = arena.Rent(new(1, columns)), statistics = arena.Rent(new(1, 2));
         LayerNorm.Forward(device, arena.Upload(x, h.Shape), h, statistics);
@@ -87,7 +89,8 @@ public sealed class LayerNormTests
     [Theory, MemberData(nameof(AllDevices))]
     public void A_constant_row_normalises_to_its_shift(TestDevice kind)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Shape shape = new(1, 48);
         double[] shift = Data.Random(1, 48);
@@ -101,7 +104,8 @@ public sealed class LayerNormTests
     [Fact]
     public void Samples_that_do_not_divide_the_rows_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor x = arena.Rent(new(5, 4)), m = arena.Rent(new(2, 4));
         Assert.Equal(

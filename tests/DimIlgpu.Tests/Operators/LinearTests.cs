@@ -61,7 +61,8 @@ public sealed class LinearTests
     [Fact]
     public void Wrong_shapes_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor x = arena.Rent(new(4, 3)), weight = arena.Rent(new(5, 2)), y = arena.Rent(new(4, 5));
         Assert.Equal("weight", Assert.Throws<ArgumentException>(() => Linear.Forward(device, x, weight, null, y)).ParamName);

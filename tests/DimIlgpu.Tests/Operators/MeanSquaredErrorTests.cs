@@ -27,7 +27,8 @@ public sealed class MeanSquaredErrorTests
     [Fact]
     public void A_wrong_target_is_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu1);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu1);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor x = arena.Rent(new(2, 3)), target = arena.Rent(new(2, 4)), loss = arena.Rent(new(2, 1));
         Assert.Equal("target", Assert.Throws<ArgumentException>(

@@ -38,7 +38,8 @@ public sealed class MixTests
     [InlineData(5)]
     public void No_or_too_many_inputs_are_named(int inputs)
     {
-        using Device device = Devices.Open(TestDevice.Cpu1);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu1);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor y = arena.Rent(new(1, 4)), k = arena.Rent(new(1, Mix.Width));
         Assert.Equal("x", Assert.Throws<ArgumentException>(

@@ -17,7 +17,8 @@ public sealed class NoiseTests
     public void Uniform_numbers_are_the_same_bits_on_every_device(TestDevice kind, int rows, int columns)
     {
         double[] expected = NoiseReference.Uniform(NoiseReference.Words(Seed, Stream, 5, rows * columns));
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Tape tape = new(device);
         Assert.Equal(
             expected.Select(e => (float)e), tape.Uniform(State(tape, Stream), 5, new(rows, columns)).Value.ToArray());
@@ -27,7 +28,8 @@ public sealed class NoiseTests
     public void Normal_numbers_match_the_reference(TestDevice kind, int rows, int columns)
     {
         double[] expected = NoiseReference.Normal(NoiseReference.Words(Seed, Stream, 5, rows * columns));
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Tape tape = new(device);
         tape.Normal(State(tape, Stream), 5, new(rows, columns)).Value.ShouldBe(expected, 3e-6, 3e-6);
     }
@@ -38,7 +40,8 @@ public sealed class NoiseTests
         // Words whose tails are ½, 2⁻², …, the smallest, on both sides.
         uint[] words = [.. Enumerable.Range(0, 32).SelectMany(k => new[] { (uint)(0xfffffffeUL >> k) & ~1u, (uint)(0xffffffffUL >> k) | 1u })];
         double[] expected = NoiseReference.Normal(words);
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor y = arena.Upload([.. words.Select(w => ((w & 1) == 0 ? 1 : -1) * ((w >> 1) + 0.5) / 4294967296.0)], new(1, words.Length));
         device.Strips(new NoiseNormal(y.Memory, y.Columns), 1, y.Columns);
@@ -52,7 +55,8 @@ public sealed class NoiseTests
     public void A_million_normal_numbers_have_the_moments_and_tails_of_the_distribution()
     {
         const int Count = 1_000_000;
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Tape tape = new(device);
         float[] z = tape.Normal(State(tape, 1), 0, new(1000, 1000)).Value.ToArray();
         Assert.InRange(z.Average(v => (double)v), -0.004, 0.004);
@@ -71,7 +75,8 @@ public sealed class NoiseTests
     [Fact]
     public void A_larger_batch_begins_with_the_same_numbers()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Tape tape = new(device);
         Tensor state = State(tape, 1);
         Assert.Equal(
@@ -81,7 +86,8 @@ public sealed class NoiseTests
     [Fact]
     public void A_state_that_is_too_short_is_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu1);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu1);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor y = arena.Rent(new(1, 4)), state = arena.Rent(new(1, 3));
         Assert.Equal("state", Assert.Throws<ArgumentException>(() => Noise.Normal(device, state, 0, y)).ParamName);

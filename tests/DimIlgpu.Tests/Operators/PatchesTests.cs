@@ -106,7 +106,8 @@ public sealed class PatchesTests
     [Fact]
     public void A_wrong_shape_is_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Tape tape = new(device);
         PatchLayout l = new(1, 4, 4, 3, 1, 2);
         Assert.Equal("samples", Assert.Throws<ArgumentException>(() => tape.Patchify(tape.Leaf(tape.Rent(new(2, 47))), l)).ParamName);

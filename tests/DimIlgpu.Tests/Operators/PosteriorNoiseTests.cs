@@ -16,7 +16,8 @@ public sealed class PosteriorNoiseTests
         double[] mean = Data.Random(1, Rows * columns), variance = Data.Random(2, Rows * columns);
         double[] noise = Data.Normal(3, Rows * columns);
         double[] k = [.. new[] { -3, -2.5, 1, -8, -1, 1, -3, -2, 0 }.Take(3 * coefficientRows)];
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Tape tape = new(device);
         using Arena arena = new(device);
         tape.PosteriorNoise(
@@ -28,7 +29,8 @@ public sealed class PosteriorNoiseTests
     [Fact]
     public void A_wrong_noise_is_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu1);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu1);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor x = arena.Rent(new(2, 3)), noise = arena.Rent(new(2, 4)), k = arena.Rent(new(1, 3));
         Assert.Equal("noise", Assert.Throws<ArgumentException>(

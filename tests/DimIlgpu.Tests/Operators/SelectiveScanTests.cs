@@ -43,7 +43,8 @@ public sealed class SelectiveScanTests
     public void The_backward_direction_is_the_forward_one_of_reversed_tokens_to_the_bit(TestDevice kind)
     {
         const int Length = 300, Channels = 32, States = 16, Half = Length * Channels;
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         double[][] x = Inputs(1, Length, Channels, States);
         foreach (int i in new[] { 0, 1, 3, 4 })
@@ -88,7 +89,8 @@ public sealed class SelectiveScanTests
     [Fact]
     public void A_wrong_number_of_states_is_refused()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         ScanInputs inputs = Upload(arena, Inputs(1, 4, 4, 5), 1, 4, 4, 5);
         ArgumentException e = Assert.Throws<ArgumentException>(
@@ -99,7 +101,8 @@ public sealed class SelectiveScanTests
     private static void Check(
         TestDevice kind, int batch, int length, int channels, int states, int chunks, double relative, double absolute)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         double[][] x = Inputs(batch, length, channels, states);
         Shape[] shapes = Shapes(batch, length, channels, states);

@@ -22,7 +22,8 @@ public sealed class SoftplusTests
     [Theory, MemberData(nameof(FastDevices))]
     public void Small_and_large_values_keep_their_relative_accuracy(TestDevice kind)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         double[] x = [-80, -40, -20, -15, -10, -6.9, -1, 0, 1, 19.9, 20.1, 30, 80, 1000, -7, 0.5];
         Tensor t = arena.Upload(x, new(1, x.Length));

@@ -32,7 +32,8 @@ public sealed class SumTests
     [Fact]
     public void A_wrong_shape_is_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor a = arena.Rent(new(2, 3)), b = arena.Rent(new(3, 2));
         Assert.Equal("b", Assert.Throws<ArgumentException>(() => Sum.Forward(device, a, b, a)).ParamName);

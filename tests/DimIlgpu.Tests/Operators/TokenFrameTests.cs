@@ -46,7 +46,8 @@ public sealed class TokenFrameTests
     [Fact]
     public void Wrong_shapes_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Tape tape = new(device);
         Variable x = tape.Leaf(tape.Rent(new(6, 4)));
         Assert.Equal("x", Assert.Throws<ArgumentException>(() => tape.DropTokens(x, tokens: 3, count: 1)).ParamName);

@@ -48,7 +48,8 @@ public sealed class VariationalBoundTests
     [Fact]
     public void A_probability_below_the_floor_has_the_floor_and_no_gradient()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Tape tape = new(device);
         Shape shape = new(1, 16);
         Variable v = tape.Leaf(tape.Rent(shape, clear: true));
@@ -63,7 +64,8 @@ public sealed class VariationalBoundTests
     [Fact]
     public void Missing_coefficients_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu1);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu1);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor x = arena.Rent(new(2, 3)), k = arena.Rent(new(1, 4)), bits = arena.Rent(new(2, 1));
         Assert.Equal("coefficients", Assert.Throws<ArgumentException>(
@@ -72,7 +74,8 @@ public sealed class VariationalBoundTests
 
     private static float[] Bits(double v, double difference, double[] k)
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Tape tape = new(device);
         Shape shape = new(1, 4);
         return tape.VariationalBound(

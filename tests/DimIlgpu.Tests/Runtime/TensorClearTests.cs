@@ -10,7 +10,8 @@ public sealed class TensorClearTests
     [Theory, MemberData(nameof(Cases))]
     public void Clearing_touches_its_own_elements_alone(TestDevice kind, int start)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         double[] ones = [.. Enumerable.Repeat(1.0, 640)];
         Tensor all = arena.Upload(ones, new(1, 640));
@@ -21,7 +22,8 @@ public sealed class TensorClearTests
     [Theory, MemberData(nameof(Cases))]
     public void Copying_touches_its_own_elements_alone(TestDevice kind, int start)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         double[] x = Data.Random(1, 640), y = Data.Random(2, 640);
         Tensor to = arena.Upload(x, new(1, 640)), from = arena.Upload(y, new(1, 640));

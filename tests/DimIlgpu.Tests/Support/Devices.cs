@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using DimIlgpu.Kernels;
 using Xunit;
 
@@ -18,6 +19,7 @@ public enum TestDevice
 internal static class Devices
 {
     private static readonly IReadOnlyList<DeviceInfo> Found = Device.List();
+    private static readonly ConcurrentDictionary<TestDevice, ConcurrentBag<Device>> Idle = new();
 
     /// <summary>
     /// Every form that this machine has, or those of them that <c>DIMILGPU_DEVICES</c> names (<c>opencl</c>, <c>cpu,simt</c>,
@@ -35,8 +37,14 @@ internal static class Devices
         _ => true,
     };
 
-    /// <summary>Opens the device for one test.</summary>
-    public static Device Open(TestDevice kind) => kind switch
+    /// <summary>A device of that form for one test alone; given back, the next test finds its kernels compiled.</summary>
+    public static DeviceLease Open(TestDevice kind)
+    {
+        ConcurrentBag<Device> idle = Idle.GetOrAdd(kind, _ => []);
+        return new(idle.TryTake(out Device? device) ? device : Create(kind), idle);
+    }
+
+    private static Device Create(TestDevice kind) => kind switch
     {
         TestDevice.Simt => Device.OpenSimt(),
         TestDevice.OpenCl => Device.Open("opencl"),
@@ -61,6 +69,14 @@ internal static class Devices
             ? wanted
             : throw new InvalidOperationException($"DIMILGPU_DEVICES asks for '{names}'; this machine has {string.Join(", ", present)}.");
     }
+}
+
+/// <summary>A device that one test has for itself.</summary>
+internal sealed class DeviceLease(Device device, ConcurrentBag<Device> idle) : IDisposable
+{
+    public Device Device => device;
+
+    public void Dispose() => idle.Add(device);
 }
 
 /// <summary>Says which devices the tests did not run on; <c>DIMILGPU_REQUIRE=opencl,cuda</c> makes that a failure.</summary>

@@ -29,7 +29,8 @@ internal static class OperatorTest
         double absolute = 2e-5,
         Func<double[][], double[], double[][]>? adjoint = null)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Tape tape = new(device);
         using Arena arena = new(device);
         double[][] values = [.. inputs.Select(i => i.Values)];

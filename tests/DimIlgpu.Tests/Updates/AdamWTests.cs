@@ -12,7 +12,8 @@ public sealed class AdamWTests
     [Theory, MemberData(nameof(Cases))]
     public void Several_steps_match_the_reference(TestDevice kind, int rows, int columns, bool average)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Shape shape = new(rows, columns);
         int length = rows * columns;
@@ -53,7 +54,8 @@ public sealed class AdamWTests
     [Theory, MemberData(nameof(NotFinite))]
     public void A_gradient_that_is_not_finite_is_cleared_and_harms_nothing(TestDevice kind, float value)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Shape shape = new(2, 20);
         double[] p = Data.Normal(1, 40), m = Data.Normal(2, 40), v = [.. Data.Normal(3, 40).Select(Math.Abs)], e = Data.Normal(4, 40);
@@ -76,7 +78,8 @@ public sealed class AdamWTests
     [Fact]
     public void Bias_correction_makes_the_first_step_as_long_as_the_learning_rate()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Shape shape = new(1, 3);
         Tensor p = arena.Upload([1, 1, 1], shape), g = arena.Upload([1e-3, -5, 0], shape);
@@ -91,7 +94,8 @@ public sealed class AdamWTests
     [Fact]
     public void Wrong_shapes_and_steps_are_named()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor p = arena.Rent(new(2, 4)), q = arena.Rent(new(2, 3)), state = arena.Rent(UpdateState.Shape);
         Assert.Equal("g", Assert.Throws<ArgumentException>(() => AdamW.Update(device, p, q, p, p, null, state, Constants)).ParamName);

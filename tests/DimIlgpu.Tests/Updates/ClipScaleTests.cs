@@ -11,7 +11,8 @@ public sealed class ClipScaleTests
     [Theory, MemberData(nameof(Cases))]
     public void It_matches_the_reference(TestDevice kind, double squaredNorm, double maximum)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor state = arena.Rent(UpdateState.Shape);
         UpdateState values = UpdateState.At(1, 0.1, 0.9, 0.99, accumulation: 2);
@@ -31,7 +32,8 @@ public sealed class ClipScaleTests
     [Fact]
     public void A_negative_norm_is_rejected()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Assert.Throws<ArgumentOutOfRangeException>(() => ClipScale.Update(device, arena.Rent(UpdateState.Shape), -1));
         Assert.Equal("state", Assert.Throws<ArgumentException>(() => ClipScale.Update(device, arena.Rent(new(1, 2)), 1)).ParamName);

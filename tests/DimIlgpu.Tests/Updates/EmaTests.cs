@@ -10,7 +10,8 @@ public sealed class EmaTests
     [Theory, MemberData(nameof(Cases))]
     public void It_matches_the_reference(TestDevice kind, int rows, int columns)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Shape shape = new(rows, columns);
         double[] p = Data.Normal(1, rows * columns), e = Data.Normal(2, rows * columns);
@@ -30,7 +31,8 @@ public sealed class EmaTests
     [Fact]
     public void Small_rates_keep_their_digits()
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         Tensor p = arena.Upload([1], new(1, 1)), e = arena.Upload([0], new(1, 1)), state = arena.Rent(UpdateState.Shape);
         UpdateState.At(1, 0, 0.9, 0.999, 0.999999).Upload(state);

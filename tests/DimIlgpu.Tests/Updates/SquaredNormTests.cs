@@ -13,7 +13,8 @@ public sealed class SquaredNormTests
     [Theory, MemberData(nameof(Cases)), MemberData(nameof(LargeCases))]
     public void It_matches_the_reference(TestDevice kind, int rows, int columns)
     {
-        using Device device = Devices.Open(kind);
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
         using Arena arena = new(device);
         double[] x = Data.Normal(1, rows * columns);
         Tensor y = arena.Rent(new(1, 2));
@@ -41,7 +42,8 @@ public sealed class SquaredNormTests
     [InlineData(float.PositiveInfinity)]
     public void What_is_not_finite_carries_over(float value)
     {
-        using Device device = Devices.Open(TestDevice.Cpu16);
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        Device device = lease.Device;
         using Arena arena = new(device);
         double[] x = Data.Normal(1, 3000);
         x[2222] = value;
