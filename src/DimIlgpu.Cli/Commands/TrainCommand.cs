@@ -134,7 +134,7 @@ internal sealed class TrainCommand
         DimCost cost = DimCost.Of(model);
         screen.Line("Device", device.Name);
         screen.Line("Data", string.Create(
-            CultureInfo.InvariantCulture, $"{data.Name}, {data.Shape}, {data.Classes.Count} classes, {data.Count(DataSplit.Train):n0} to train on, {data.Count(DataSplit.HeldOut):n0} held out"));
+            CultureInfo.InvariantCulture, $"{data.Name}, {data.Shape}, {data.Classes.Count} {(data.Classes.Count == 1 ? "class" : "classes")}, {data.Count(DataSplit.Train):n0} to train on, {data.Count(DataSplit.HeldOut):n0} held out"));
         screen.Line("Network", $"{model.Depth} blocks of width {model.Width}, patch {model.Patch}, {cost.Tokens} tokens, {Format.Count(cost.Parameters)} parameters");
         screen.Line("Training", string.Create(
             CultureInfo.InvariantCulture,

@@ -30,7 +30,7 @@ internal sealed record FinalReport
 
     public required long Steps { get; init; }
 
-    /// <summary>The loss, smoothed over some fifty steps.</summary>
+    /// <summary>The loss, smoothed over some twenty steps.</summary>
     public required double Loss { get; init; }
 
     /// <summary>Time that this process trained.</summary>
@@ -113,7 +113,13 @@ internal sealed record FinalReport
     {
         int count = measured ?? Math.Min(classes * 4, MostShown);
         int[] labels = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * Math.Min(classes, count) / count))];
-        GenerationOptions generation = new() { Labels = labels, Sampling = new() { Guidance = new() { Scale = guidance }, Seed = 1 } };
+
+        // Small batches, because a cancelled draw ends only after the sampler's step in hand.
+        GenerationOptions generation = new()
+        {
+            Labels = labels,
+            Sampling = new() { Guidance = new() { Scale = guidance }, Seed = 1, BatchSize = 32 },
+        };
 
         // From the checkpoint, so that what is measured is what a user of the run will get.
         await using DimPipeline pipeline = await Task.Run(load, cancellation).ConfigureAwait(false);
