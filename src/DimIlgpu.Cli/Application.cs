@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using DimIlgpu.Cli.Commands;
 
 namespace DimIlgpu.Cli;
@@ -63,8 +62,10 @@ internal static class Application
 
     private static string Complaint(ParseResult parsed)
     {
-        ParseError first = parsed.Errors[0];
+        string complaint = parsed.UnmatchedTokens.Count > 0
+            ? $"There is no command or option '{parsed.UnmatchedTokens[0]}' here"
+            : parsed.Errors[0].Message.ReplaceLineEndings(" ").TrimEnd('.');
         string help = parsed.CommandResult.Command is RootCommand ? "dim --help" : $"dim {parsed.CommandResult.Command.Name} --help";
-        return $"{first.Message.ReplaceLineEndings(" ").TrimEnd('.')}; see '{help}'.";
+        return $"{complaint}; see '{help}'.";
     }
 }

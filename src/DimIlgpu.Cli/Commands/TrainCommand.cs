@@ -27,6 +27,9 @@ internal sealed class TrainCommand
     };
 
     private readonly Option<double?> guidance = Typed.Number<double>("--guidance", "Guidance of the samples that the final report measures; 2 by default.", 0);
+    private readonly Option<int?> report = Typed.Number(
+        "--report", "Samples of shapes that the final report classifies and compares; 256 by default, 0 for none.", 0, (int?)100_000);
+
     private readonly Option<bool> json = Typed.Switch("--json", "Write the final report to the output as one line of JSON.");
 
     private TrainCommand(Terminal terminal) => this.terminal = terminal;
@@ -43,6 +46,7 @@ internal sealed class TrainCommand
         command.Options.Add(train.output);
         command.Options.Add(train.resume);
         command.Options.Add(train.guidance);
+        command.Options.Add(train.report);
         train.device.AddTo(command);
         command.Options.Add(train.json);
         command.SetAction(train.RunAsync);
@@ -92,8 +96,8 @@ internal sealed class TrainCommand
         try
         {
             FinalReport report = await FinalReport.MakeAsync(
-                screen, folder, data, display, this.device.Id(parsed), this.device.Options(parsed), parsed.GetValue(this.guidance) ?? 2, cancellation)
-                .ConfigureAwait(false);
+                screen, folder, data, display, parsed.GetValue(this.report) ?? FinalReport.MeasuredSamples, parsed.GetValue(this.guidance) ?? 2,
+                () => DimPipeline.Load(folder.Path, this.device.Id(parsed), this.device.Options(parsed)), cancellation).ConfigureAwait(false);
             report.Show(screen);
             if (isJson)
             {
@@ -130,7 +134,7 @@ internal sealed class TrainCommand
         DimCost cost = DimCost.Of(model);
         screen.Line("Device", device.Name);
         screen.Line("Data", string.Create(
-            CultureInfo.InvariantCulture, $"{data.Name}, {data.Shape}, {data.Classes.Count} classes, {data.Count(DataSplit.Train):n0} to train on, {data.Count(DataSplit.HeldOut):n0} held out"));
+            CultureInfo.InvariantCulture, $"{data.Name}, {data.Shape}, {data.Classes.Count} {(data.Classes.Count == 1 ? "class" : "classes")}, {data.Count(DataSplit.Train):n0} to train on, {data.Count(DataSplit.HeldOut):n0} held out"));
         screen.Line("Network", $"{model.Depth} blocks of width {model.Width}, patch {model.Patch}, {cost.Tokens} tokens, {Format.Count(cost.Parameters)} parameters");
         screen.Line("Training", string.Create(
             CultureInfo.InvariantCulture,

@@ -13,7 +13,7 @@ internal static class Typed
         where T : struct, INumber<T> => new(name)
         {
             Description = description,
-            HelpName = "N",
+            HelpName = IsWhole<T>() ? "N" : "X",
             CustomParser = result =>
             {
                 string text = result.Tokens[^1].Value;
@@ -22,7 +22,7 @@ internal static class Typed
                     return value;
                 }
 
-                string kind = T.IsInteger(least + (T.One / (T.One + T.One))) ? "a whole number" : "a number";
+                string kind = IsWhole<T>() ? "a whole number" : "a number";
                 string bounds = most is { } top ? $"from {least} to {top}" : $"of at least {least}";
                 result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} is '{text}'; expected {kind} {bounds}"));
                 return null;
@@ -64,4 +64,7 @@ internal static class Typed
 
     /// <summary>Whether an option stands on the command line.</summary>
     public static bool IsGiven(this ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
+
+    private static bool IsWhole<T>()
+        where T : struct, INumber<T> => T.IsInteger(T.One / (T.One + T.One));
 }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Serialization;
 using DimIlgpu.Cli.Screens;
-using DimIlgpu.Kernels;
 using DimIlgpu.Model;
 using DimIlgpu.Model.Data;
 using DimIlgpu.Model.Training;
@@ -14,7 +13,10 @@ namespace DimIlgpu.Cli.Training;
 /// <summary>What a finished run came to; also report.json in its folder.</summary>
 internal sealed record FinalReport
 {
-    private const int MeasuredSamples = 256, ShownOfEachClass = 8, MostShown = 64;
+    /// <summary>Samples of shapes that are measured unless somebody asks otherwise.</summary>
+    public const int MeasuredSamples = 256;
+
+    private const int ShownOfEachClass = 8, MostShown = 64;
 
     public string Status { get; } = "completed";
 
@@ -28,7 +30,7 @@ internal sealed record FinalReport
 
     public required long Steps { get; init; }
 
-    /// <summary>The loss, smoothed over some fifty steps.</summary>
+    /// <summary>The loss, smoothed over some twenty steps.</summary>
     public required double Loss { get; init; }
 
     /// <summary>Time that this process trained.</summary>
@@ -52,15 +54,15 @@ internal sealed record FinalReport
 
     /// <summary>Draws, measures and writes report.json.</summary>
     public static async Task<FinalReport> MakeAsync(
-        Screen screen, RunFolder folder, IDataSet data, TrainingDisplay display, string device, DeviceOptions options, double guidance,
-        CancellationToken cancellation)
+        Screen screen, RunFolder folder, IDataSet data, TrainingDisplay display, int measured, double guidance,
+        Func<DimPipeline> load, CancellationToken cancellation)
     {
         Stopwatch clock = Stopwatch.StartNew();
         RunConfig config = folder.Config;
-        bool isShapes = data is ShapesDataSet;
-        TrainingSamples samples = !isShapes && display.Samples?.Step == config.Training.Steps
+        bool isMeasured = data is ShapesDataSet && measured > 0;
+        TrainingSamples samples = !isMeasured && display.Samples?.Step == config.Training.Steps
             ? display.Samples
-            : await DrawAsync(screen, folder, isShapes, device, options, guidance, cancellation).ConfigureAwait(false);
+            : await DrawAsync(screen, folder.Config.Model.Classes, isMeasured ? measured : null, guidance, load, cancellation).ConfigureAwait(false);
         FinalReport report = new()
         {
             Run = folder.Path,
@@ -75,7 +77,7 @@ internal sealed record FinalReport
             Checkpoint = folder.LatestCheckpoint,
             Grid = SamplePictures.WriteSheets(
                 Path.Combine(folder.SamplesPath, "final"), SamplePictures.FirstOfEach(samples, ShownOfEachClass), config),
-            Shapes = isShapes
+            Shapes = isMeasured
                 ? await Work.RunAsync(
                     screen, "Measuring", p => Task.Run(() => ShapesReport.Measure(samples, data, p, cancellation), cancellation)).ConfigureAwait(false)
                 : null,
@@ -107,15 +109,20 @@ internal sealed record FinalReport
     }
 
     private static async Task<TrainingSamples> DrawAsync(
-        Screen screen, RunFolder folder, bool measured, string device, DeviceOptions options, double guidance, CancellationToken cancellation)
+        Screen screen, int classes, int? measured, double guidance, Func<DimPipeline> load, CancellationToken cancellation)
     {
-        int classes = folder.Config.Model.Classes;
-        int count = measured ? MeasuredSamples : Math.Min(classes * 4, MostShown);
+        int count = measured ?? Math.Min(classes * 4, MostShown);
         int[] labels = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * Math.Min(classes, count) / count))];
-        GenerationOptions generation = new() { Labels = labels, Sampling = new() { Guidance = new() { Scale = guidance }, Seed = 1 } };
+
+        // Small batches, because a cancelled draw ends only after the sampler's step in hand.
+        GenerationOptions generation = new()
+        {
+            Labels = labels,
+            Sampling = new() { Guidance = new() { Scale = guidance }, Seed = 1, BatchSize = 32 },
+        };
 
         // From the checkpoint, so that what is measured is what a user of the run will get.
-        await using DimPipeline pipeline = await Task.Run(() => DimPipeline.Load(folder.Path, device, options), cancellation).ConfigureAwait(false);
+        await using DimPipeline pipeline = await Task.Run(load, cancellation).ConfigureAwait(false);
         return await Work.RunAsync(
             screen, string.Create(CultureInfo.InvariantCulture, $"Drawing {count} samples"),
             p => pipeline.GenerateValuesAsync(generation, new Fraction(p), cancellation)).ConfigureAwait(false);

@@ -10,7 +10,7 @@ namespace DimIlgpu.Cli.Training;
 /// <summary>Shows a run while it trains, and keeps its pictures and plot up to date.</summary>
 internal sealed class TrainingDisplay : ITrainingObserver
 {
-    private const double Smoothing = 0.98;
+    private const double Smoothing = 0.95;
     private static readonly TimeSpan PlainEvery = TimeSpan.FromSeconds(10);
 
     private readonly Screen screen;
@@ -106,7 +106,7 @@ internal sealed class TrainingDisplay : ITrainingObserver
             LossPlot.Write(
                 Path.Combine(this.folder.Path, "loss"), [.. this.history.Select(s => (s.Step, s.Loss))],
                 $"Loss of {Path.GetFileName(Path.TrimEndingDirectorySeparator(this.folder.Path))}",
-                new() { LossLabel = "mean squared error", GradientNorm = [.. this.history.Select(s => (s.Step, s.GradientNorm))] });
+                new() { LossLabel = "mean loss of a step" });
         }
     }
 

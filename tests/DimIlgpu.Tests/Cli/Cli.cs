@@ -9,7 +9,9 @@ internal static class Cli
     /// <summary>The smallest network that trains: seconds, not minutes.</summary>
     public static readonly string[] Nano = ["--size", "DiM-Na/8", "--batch", "2", "--device", "cpu", "--threads", "2"];
 
-    public static async Task<CliResult> RunAsync(IEnumerable<string> args, CancellationToken cancellation = default)
+    public static Task<CliResult> RunAsync(IEnumerable<string> args) => RunUntilAsync(args, CancellationToken.None);
+
+    public static async Task<CliResult> RunUntilAsync(IEnumerable<string> args, CancellationToken cancellation)
     {
         using StringWriter output = new(), error = new();
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, TestContext.Current.CancellationToken);
@@ -17,9 +19,12 @@ internal static class Cli
         return new(code, output.ToString(), error.ToString());
     }
 
+    /// <summary>Trains a nano network for some steps, and measures as many samples at the end.</summary>
+    public static Task<CliResult> TrainAsync(string folder, int steps, int report, params string[] more) =>
+        RunAsync(["train", "--out", folder, "--steps", $"{steps}", "--report", $"{report}", .. Nano, .. more]);
+
     /// <summary>Trains a nano network for some steps.</summary>
-    public static Task<CliResult> TrainAsync(string folder, int steps, params string[] more) =>
-        RunAsync(["train", "--out", folder, "--steps", $"{steps}", .. Nano, .. more]);
+    public static Task<CliResult> TrainAsync(string folder, int steps, params string[] more) => TrainAsync(folder, steps, 0, more);
 
     /// <summary>The names of the files in a folder and below it, with their lengths and times.</summary>
     public static string[] Listing(string folder) =>

@@ -115,7 +115,7 @@ public sealed class MistakeTests
         using TemporaryFolder folder = new();
         string run = folder.File("run");
         using CancellationTokenSource cancellation = new();
-        Task<CliResult> training = Cli.RunAsync(
+        Task<CliResult> training = Cli.RunUntilAsync(
             ["train", "--out", run, "--steps", "100000", "--sample-every", "0", .. Cli.Nano], cancellation.Token);
         while (!File.Exists(Path.Combine(run, "metrics.jsonl")) || new FileInfo(Path.Combine(run, "metrics.jsonl")).Length == 0)
         {
