@@ -30,15 +30,21 @@ internal static class LaneMath
         where T : unmanaged, ILane<T> => T.Of(1f) - (T.Of(2f) / (T.Exp(x + x) + T.Of(1f)));
 
     /// <summary>ln(1 + e^x), the identity above 20 as in the published Mamba.</summary>
-    /// <remarks>Kahan's correction u·ln(1+u)/((1+u)−1) keeps small results accurate, where Δ lives.</remarks>
+    /// <remarks>
+    /// Below u = e^x = 0.1 the series of ln(1 + u) keeps the relative accuracy of small results, where Δ lives: 1 + u
+    /// would round, and a GPU's logarithm has only absolute accuracy near 1.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Softplus<T>(T x)
         where T : unmanaged, ILane<T>
     {
         T u = T.Exp(T.Min(x, T.Of(20f)));
-        T v = T.Of(1f) + u;
-        T rounded = v - T.Of(1f);
-        T log = T.WhereGreater(rounded, T.Of(0f), T.Log(v) * u / T.Max(rounded, T.Of(1e-30f)), u);
+        T p = T.Fma(T.Of(-1f / 6f), u, T.Of(0.2f));
+        p = T.Fma(p, u, T.Of(-0.25f));
+        p = T.Fma(p, u, T.Of(1f / 3f));
+        p = T.Fma(p, u, T.Of(-0.5f));
+        p = T.Fma(p, u, T.Of(1f));
+        T log = T.WhereGreater(u, T.Of(0.1f), T.Log(T.Of(1f) + u), p * u);
         return T.WhereGreater(x, T.Of(20f), x, log);
     }
 }

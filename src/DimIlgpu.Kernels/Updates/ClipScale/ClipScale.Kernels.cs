@@ -17,10 +17,11 @@ internal readonly struct ClipScaleKernel(Floats state, float maximum) : IStripKe
             scale = TLane.WhereGreater(norm, TLane.Of(maximum), scale * TLane.Of(maximum) / norm, scale);
         }
 
-        // No comparison with NaN holds, so both NaN and ∞ end the update.
-        TLane largest = TLane.Of(float.MaxValue), none = TLane.Of(0f);
+        // By its bits: ILGPU's CUDA code takes a comparison with NaN for true.
+        const int Exponent = 0x7f800000;
+        TLane go = TLane.Of((TLane.ReadInt(state, UpdateState.SquaredNormAt) & Exponent) == Exponent ? 0f : 1f);
         TLane.Store(state, UpdateState.NormAt, norm);
-        TLane.Store(state, UpdateState.ScaleAt, TLane.WhereGreater(largest, squared, scale, none));
-        TLane.Store(state, UpdateState.GoAt, TLane.WhereGreater(largest, squared, TLane.Of(1f), none));
+        TLane.Store(state, UpdateState.ScaleAt, TLane.WhereGreater(go, TLane.Of(0f), scale, TLane.Of(0f)));
+        TLane.Store(state, UpdateState.GoAt, go);
     }
 }
