@@ -28,7 +28,7 @@ internal sealed class SampleOptions
 
     private readonly Option<int?> steps = Typed.Number("--steps", "Steps of the sampler; its own number by default.", 1, (int?)100_000);
     private readonly Option<double?> eta = Typed.Number("--eta", "Noise that ddim adds again: 0 is deterministic.", 0, (double?)1);
-    private readonly Option<double?> guidance = Typed.Number<double>("--guidance", "Classifier-free guidance; 1 for none, 2 by default.", 0);
+    private readonly Option<double?> guidance = Typed.Number<double>("--guidance", "Classifier-free guidance; 1 for none, 3 by default.", 0);
     private readonly Option<double?> guidanceFrom = Typed.Number<double>("--guidance-from", "The least noise (sigma) at which to guide.", 0);
     private readonly Option<double?> guidanceTo = Typed.Number<double>("--guidance-to", "The most noise (sigma) at which to guide.", 0);
 
@@ -72,7 +72,7 @@ internal sealed class SampleOptions
                 ShowEvery = parsed.GetValue(this.showSteps) ? Math.Max(1, steps / ShownSteps) : 0,
                 Guidance = new()
                 {
-                    Scale = parsed.GetValue(this.guidance) ?? 2,
+                    Scale = parsed.GetValue(this.guidance) ?? 3,
                     From = parsed.GetValue(this.guidanceFrom) ?? 0,
                     To = parsed.GetValue(this.guidanceTo) ?? double.PositiveInfinity,
                     Channels = parsed.GetValue(this.channels) ?? GuidedChannels.All,

@@ -26,7 +26,7 @@ internal sealed class TrainCommand
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private readonly Option<double?> guidance = Typed.Number<double>("--guidance", "Guidance of the samples that the final report measures; 2 by default.", 0);
+    private readonly Option<double?> guidance = Typed.Number<double>("--guidance", "Guidance of the samples that the final report measures; 3 by default.", 0);
     private readonly Option<int?> report = Typed.Number(
         "--report", "Samples of shapes that the final report classifies and compares; 256 by default, 0 for none.", 0, (int?)100_000);
 
@@ -96,7 +96,7 @@ internal sealed class TrainCommand
         try
         {
             FinalReport report = await FinalReport.MakeAsync(
-                screen, folder, data, display, parsed.GetValue(this.report) ?? FinalReport.MeasuredSamples, parsed.GetValue(this.guidance) ?? 2,
+                screen, folder, data, display, parsed.GetValue(this.report) ?? FinalReport.MeasuredSamples, parsed.GetValue(this.guidance) ?? 3,
                 () => DimPipeline.Load(folder.Path, this.device.Id(parsed), this.device.Options(parsed)), cancellation).ConfigureAwait(false);
             report.Show(screen);
             if (isJson)

@@ -32,7 +32,7 @@ public sealed record SamplingOptions
     }
 
     /// <summary>Classifier-free guidance: prediction = none + scale · (class − none). 1 for none.</summary>
-    public Guidance Guidance { get; init; } = new() { Scale = 2 };
+    public Guidance Guidance { get; init; } = new() { Scale = 3 };
 
     /// <summary>Tells draws apart; equal seeds give equal samples on one device.</summary>
     public ulong Seed { get; init; }
