@@ -29,7 +29,7 @@ internal static class TrainingPreset
                 Classes = classes.Count,
                 LearnsVariance = false,
             },
-            
+
             // Most of the draws at middle noise levels, where forms are decided: with uniform times the same
             // network needs several times the steps for samples of the same quality.
             Diffusion = new() { Objective = ObjectiveKind.Flow, FlowTimes = FlowTimes.LogitNormal },

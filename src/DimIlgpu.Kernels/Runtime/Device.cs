@@ -36,12 +36,12 @@ public sealed class Device : IDisposable
     private const int TasksPerThread = 4;
 
     private readonly Context context;
-    private readonly Dictionary<(Type Kernel, int Lane), Delegate> kernels = [];
+    private readonly Dictionary<(Type Kernel, int Lane), object> kernels = [];
 
     private Device(Context context, Accelerator accelerator, DeviceKind kind, DeviceOptions options)
     {
         (this.context, this.Accelerator, this.Kind) = (context, accelerator, kind);
-        this.Threads = kind == DeviceKind.Cpu ? accelerator.NumMultiprocessors : 1;
+        this.Team = kind != DeviceKind.Cpu ? null : new(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
         this.LaneWidth = kind == DeviceKind.Cpu
             ? options.LaneWidth == 0 ? DeviceCatalog.WidestLane() : options.LaneWidth
             : 1;
@@ -60,7 +60,11 @@ public sealed class Device : IDisposable
     };
 
     /// <summary>Threads that run at once on the CPU accelerator.</summary>
-    public int Threads { get; }
+    public int Threads => this.Team?.Threads ?? 1;
+
+    /// <summary>Checked before each launch, which throws <see cref="OperationCanceledException"/> once it is signalled; none unless set.</summary>
+    /// <remarks>Work that was under way is then incomplete, and so is what it wrote.</remarks>
+    public CancellationToken Cancellation { get; set; }
 
     /// <summary>Columns per SIMD register on the CPU accelerator; 1 elsewhere.</summary>
     public int LaneWidth { get; }
@@ -69,6 +73,9 @@ public sealed class Device : IDisposable
     internal int Workers => this.Threads * TasksPerThread;
 
     internal Accelerator Accelerator { get; }
+
+    /// <summary>The CPU's threads; null elsewhere.</summary>
+    internal CpuTeam? Team { get; }
 
     internal AcceleratorStream Stream { get; }
 
@@ -84,7 +91,7 @@ public sealed class Device : IDisposable
     public static Device Open(string id = "auto", DeviceOptions? options = null)
     {
         options ??= new();
-        Context context = DeviceCatalog.CreateContext(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        Context context = DeviceCatalog.CreateContext();
         try
         {
             Accelerator accelerator = DeviceCatalog.Find(context, id).CreateAccelerator(context);
@@ -121,6 +128,7 @@ public sealed class Device : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        this.Team?.Dispose();
         this.Scratch.Dispose();
         this.Stream.Dispose();
         this.Accelerator.Dispose();
@@ -135,26 +143,20 @@ public sealed class Device : IDisposable
     internal void Strips<TKernel>(in TKernel kernel, long strips, int columns, int widest = int.MaxValue)
         where TKernel : struct, IStripKernel
     {
-        if (this.Kind == DeviceKind.Cpu)
+        if (this.Team is { } team)
         {
             int lane = this.Lane(columns, widest);
-            int groups = (int)Math.Min(strips * (columns / lane), this.Workers);
-            this.Launch<TKernel, long, int>(lane, new KernelConfig(groups, 1), in kernel, strips, columns, lane switch
-            {
-                16 => KernelEntry.CpuStrips<TKernel, Vector512Lane>,
-                8 => KernelEntry.CpuStrips<TKernel, Vector256Lane>,
-                4 => KernelEntry.CpuStrips<TKernel, Vector128Lane>,
-                _ => KernelEntry.CpuStrips<TKernel, ScalarLane>,
-            });
+            StripJob<TKernel> job = this.Loaded(typeof(TKernel), lane, StripJob<TKernel>.Of);
+            (job.Kernel, job.Strips, job.Columns) = (kernel, strips, columns);
+            team.Run(job, (int)Math.Min(strips * (columns / lane), this.Workers));
             return;
         }
 
         int size = this.Threading(columns);
         int gridX = (columns + size - 1) / size;
         int gridY = (int)Math.Min(strips, 65535);
-        this.Launch<TKernel, long, int>(
-            1, new KernelConfig(new Index3D(gridX, gridY, 1), new Index3D(size, 1, 1)), in kernel, strips, columns,
-            KernelEntry.Strips);
+        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel, long, int>(KernelEntry.Strips))(
+            this.Stream, new KernelConfig(new Index3D(gridX, gridY, 1), new Index3D(size, 1, 1)), kernel, strips, columns);
     }
 
     /// <summary>Runs a kernel over rows whose columns are reduced together.</summary>
@@ -164,45 +166,37 @@ public sealed class Device : IDisposable
     internal void Rows<TKernel>(in TKernel kernel, long rows, int columns)
         where TKernel : struct, IRowKernel
     {
-        if (this.Kind == DeviceKind.Cpu)
+        if (this.Team is { } team)
         {
-            int lane = this.Lane(columns, int.MaxValue);
-            int groups = (int)Math.Min(rows, this.Workers);
-            this.Launch<TKernel, long>(lane, new KernelConfig(groups, 1), in kernel, rows, lane switch
-            {
-                16 => KernelEntry.CpuRows<TKernel, Vector512Lane>,
-                8 => KernelEntry.CpuRows<TKernel, Vector256Lane>,
-                4 => KernelEntry.CpuRows<TKernel, Vector128Lane>,
-                _ => KernelEntry.CpuRows<TKernel, ScalarLane>,
-            });
+            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns), RowJob<TKernel>.Of);
+            (job.Kernel, job.Rows) = (kernel, rows);
+            team.Run(job, (int)Math.Min(rows, this.Workers));
             return;
         }
 
-        this.Launch<TKernel, long>(
-            1, new KernelConfig((int)Math.Min(rows, int.MaxValue), this.Threading(columns)), in kernel, rows,
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Rows<TKernel, CudaPlatform> : KernelEntry.Rows<TKernel, OpenClPlatform>);
+        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel, long>(
+            this.Kind == DeviceKind.Cuda ? KernelEntry.Rows<TKernel, CudaPlatform> : KernelEntry.Rows<TKernel, OpenClPlatform>))(
+            this.Stream, new KernelConfig((int)Math.Min(rows, int.MaxValue), this.Threading(columns)), kernel, rows);
     }
 
     /// <summary>Runs a GPU kernel that lays out its own work.</summary>
     internal void Groups<TKernel>(in TKernel kernel, Index3D groups, int size)
         where TKernel : struct, IGroupKernel =>
-        this.Launch(
-            1, new KernelConfig(groups, new Index3D(size, 1, 1)), in kernel,
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>);
+        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel>(
+            this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>))(
+            this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1)), kernel);
 
     /// <summary>Runs a CPU kernel of independent tiles.</summary>
     /// <param name="kernel">The kernel and its arguments.</param>
     /// <param name="tiles">Number of tiles.</param>
     /// <param name="lane">The lane width, from <see cref="Lane"/>.</param>
     internal void Tiles<TKernel>(in TKernel kernel, long tiles, int lane)
-        where TKernel : struct, ITileKernel =>
-        this.Launch<TKernel, long>(lane, new KernelConfig((int)Math.Min(tiles, this.Workers), 1), in kernel, tiles, lane switch
-        {
-            16 => KernelEntry.CpuTiles<TKernel, Vector512Lane>,
-            8 => KernelEntry.CpuTiles<TKernel, Vector256Lane>,
-            4 => KernelEntry.CpuTiles<TKernel, Vector128Lane>,
-            _ => KernelEntry.CpuTiles<TKernel, ScalarLane>,
-        });
+        where TKernel : struct, ITileKernel
+    {
+        TileJob<TKernel> job = this.Loaded(typeof(TKernel), lane, TileJob<TKernel>.Of);
+        (job.Kernel, job.Tiles) = (kernel, tiles);
+        this.Team!.Run(job, (int)Math.Min(tiles, this.Workers));
+    }
 
     /// <summary>The widest lane that divides <paramref name="columns"/>.</summary>
     internal int Lane(int columns, int widest = int.MaxValue)
@@ -223,31 +217,17 @@ public sealed class Device : IDisposable
         return Math.Min(Math.Max(size, warp), this.Accelerator.MaxNumThreadsPerGroup);
     }
 
-    private TDelegate Kernel<TDelegate>(Type kernel, int lane, Func<TDelegate> load)
-        where TDelegate : Delegate
+    /// <summary>What a kernel is launched through, made at its first launch.</summary>
+    private T Loaded<T>(Type kernel, int lane, Func<int, T> load)
+        where T : class
     {
-        if (!this.kernels.TryGetValue((kernel, lane), out Delegate? loaded))
+        this.Cancellation.ThrowIfCancellationRequested();
+        if (!this.kernels.TryGetValue((kernel, lane), out object? loaded))
         {
-            loaded = load();
+            loaded = load(lane);
             this.kernels.Add((kernel, lane), loaded);
         }
 
-        return (TDelegate)loaded;
+        return (T)loaded;
     }
-
-    private void Launch<TKernel>(int lane, KernelConfig config, in TKernel kernel, Action<TKernel> entry)
-        where TKernel : struct =>
-        this.Kernel(typeof(TKernel), lane, () => this.Accelerator.LoadKernel(entry))(this.Stream, config, kernel);
-
-    private void Launch<TKernel, T1>(int lane, KernelConfig config, in TKernel kernel, T1 first, Action<TKernel, T1> entry)
-        where TKernel : struct
-        where T1 : struct =>
-        this.Kernel(typeof(TKernel), lane, () => this.Accelerator.LoadKernel(entry))(this.Stream, config, kernel, first);
-
-    private void Launch<TKernel, T1, T2>(
-        int lane, KernelConfig config, in TKernel kernel, T1 first, T2 second, Action<TKernel, T1, T2> entry)
-        where TKernel : struct
-        where T1 : struct
-        where T2 : struct =>
-        this.Kernel(typeof(TKernel), lane, () => this.Accelerator.LoadKernel(entry))(this.Stream, config, kernel, first, second);
 }

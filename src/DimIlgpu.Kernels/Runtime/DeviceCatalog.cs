@@ -25,16 +25,13 @@ internal static class DeviceCatalog
 
     public static IReadOnlyList<DeviceInfo> List()
     {
-        using Context context = CreateContext(1);
+        using Context context = CreateContext();
         return [.. Enumerate(context).Select(d => d.Info)];
     }
 
-    /// <summary>A context in which every device is enabled and the CPU accelerator has that many threads.</summary>
-    public static Context CreateContext(int threads) => Context.Create(builder =>
-        builder.CPU(CpuDevice(threads)).Cuda().OpenCL().EnableAlgorithms().EnableIntrinsics());
-
-    /// <summary>One thread per multiprocessor, so that a group is a coarse task that runs alone on a core.</summary>
-    private static CPUDevice CpuDevice(int threads) => new(2, 1, threads);
+    /// <summary>A context in which every device is enabled; ILGPU's own CPU threads stay few, because <see cref="CpuTeam"/> does the work.</summary>
+    public static Context CreateContext() => Context.Create(builder =>
+        builder.CPU(new CPUDevice(2, 1, 1)).Cuda().OpenCL().EnableAlgorithms().EnableIntrinsics());
 
     public static ILGPU.Runtime.Device Find(Context context, string id)
     {

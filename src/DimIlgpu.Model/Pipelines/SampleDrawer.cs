@@ -27,7 +27,7 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
         {
             int[] batch = [.. labels.Skip(first).Take(options.BatchSize)];
             using Arena arena = new(network.Device);
-            using NetworkDenoiser inner = new(network, batch);
+            using NetworkDenoiser inner = new(network, batch, cancellation);
             using GuidedDenoiser denoiser = new(network.Device, inner, options.Guidance, shape.Channels);
             Tensor x = arena.Rent(new(batch.Length, shape.Length));
 
@@ -60,10 +60,12 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
         private readonly Tape tape;
         private readonly Tensor labels, features;
         private readonly float[] times, values;
+        private readonly CancellationToken cancellation;
 
-        public NetworkDenoiser(DiffusionMamba network, int[] labels)
+        public NetworkDenoiser(DiffusionMamba network, int[] labels, CancellationToken cancellation)
         {
             int rows = 2 * labels.Length;
+            this.cancellation = cancellation;
             (this.network, this.arena, this.tape) = (network, new(network.Device, 1 << 16), new(network.Device, recording: false));
             this.labels = this.arena.Rent(new(rows, 1));
             this.labels.Upload([.. labels, .. Enumerable.Repeat(network.Options.Classes, labels.Length)]);
@@ -79,14 +81,21 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
             Array.Fill(this.times, (float)level.Time);
             TimestepFeatures.Write(this.times, this.values);
             this.features.Upload(this.values);
-            NetworkOutput output = this.network.Forward(this.tape, x, this.features.SliceRows(0, rows), this.labels.SliceRows(0, rows));
-            prediction.CopyFrom(output.Prediction.Value);
-            if (variance is { } v)
+            this.network.Device.Cancellation = this.cancellation;
+            try
             {
-                v.CopyFrom(output.Variance!.Value);
+                NetworkOutput output = this.network.Forward(this.tape, x, this.features.SliceRows(0, rows), this.labels.SliceRows(0, rows));
+                prediction.CopyFrom(output.Prediction.Value);
+                if (variance is { } v)
+                {
+                    v.CopyFrom(output.Variance!.Value);
+                }
             }
-
-            this.tape.Reset();
+            finally
+            {
+                this.network.Device.Cancellation = default;
+                this.tape.Reset();
+            }
         }
 
         public void Dispose()

@@ -206,21 +206,20 @@ public sealed class Trainer : IDisposable
         float[] losses = new float[size];
         for (int part = 0; part < this.Options.Accumulate; part++)
         {
-            if (cancellation.IsCancellationRequested)
+            ulong stream = (ulong)((this.Step * this.Options.Accumulate) + part);
+            Batch batch = loader.Next(CancellationToken.None);
+            TrainingDraw draw = new(this.objective, new RandomSequence(this.Options.Seed, stream, DrawSlot), size);
+            this.memory.Upload(batch, this.Drop(batch.Labels, stream), draw, this.Options.Seed, stream);
+            try
+            {
+                sum += this.Evaluate(losses, cancellation) / size;
+            }
+            catch (OperationCanceledException)
             {
                 this.Network.Parameters.Gradients!.Value.Clear();
                 return double.NaN;
             }
 
-            ulong stream = (ulong)((this.Step * this.Options.Accumulate) + part);
-            Batch batch = loader.Next(CancellationToken.None);
-            TrainingDraw draw = new(this.objective, new RandomSequence(this.Options.Seed, stream, DrawSlot), size);
-            this.memory.Upload(batch, this.Drop(batch.Labels, stream), draw, this.Options.Seed, stream);
-            Variable loss = this.Loss();
-            this.tape.Backward(loss, this.memory.Seed);
-            loss.Value.Download(losses);
-            sum += losses.Sum(l => (double)l) / size;
-            this.tape.Reset();
             if (!double.IsFinite(sum))
             {
                 throw new NonFiniteLossException(this.Step + 1, this.folder.LatestCheckpoint);
@@ -230,6 +229,24 @@ public sealed class Trainer : IDisposable
         this.optimizer.Step(
             this.Step + 1, this.Options.LearningRateAt(this.Step + 1), this.Options.EmaDecayAt(this.Step + 1), this.Options.Accumulate);
         return sum / this.Options.Accumulate;
+    }
+
+    /// <summary>Adds to the gradients; the sum of the losses. Only here may a step be given up between two launches: nothing else has changed yet.</summary>
+    private double Evaluate(float[] losses, CancellationToken cancellation)
+    {
+        this.device.Cancellation = cancellation;
+        try
+        {
+            Variable loss = this.Loss();
+            this.tape.Backward(loss, this.memory.Seed);
+            loss.Value.Download(losses);
+            return losses.Sum(l => (double)l);
+        }
+        finally
+        {
+            this.device.Cancellation = default;
+            this.tape.Reset();
+        }
     }
 
     /// <summary>x_t = a x₀ + s ε; the loss of each sample between the network's prediction and the target.</summary>

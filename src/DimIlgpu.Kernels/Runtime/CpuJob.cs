@@ -1,0 +1,121 @@
+using System.Runtime.CompilerServices;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>One launch on the CPU, cut into tasks; kept and filled anew by each launch of its kernel, so that launching allocates nothing.</summary>
+internal abstract class CpuJob
+{
+    public static readonly CpuJob None = new NoJob();
+
+    /// <summary>Runs one of the tasks: a contiguous part of the work that depends on both numbers alone.</summary>
+    public abstract void Run(int task, int tasks);
+
+    private sealed class NoJob : CpuJob
+    {
+        public override void Run(int task, int tasks)
+        {
+        }
+    }
+}
+
+/// <summary>A kernel over strips of columns.</summary>
+internal abstract class StripJob<TKernel> : CpuJob
+    where TKernel : struct, IStripKernel
+{
+    public TKernel Kernel;
+    public long Strips;
+    public int Columns;
+
+    public static StripJob<TKernel> Of(int lane) => lane switch
+    {
+        16 => new On<Vector512Lane>(),
+        8 => new On<Vector256Lane>(),
+        4 => new On<Vector128Lane>(),
+        _ => new On<ScalarLane>(),
+    };
+
+    private sealed class On<TLane> : StripJob<TKernel>
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        public override void Run(int task, int tasks) => Run(in this.Kernel, this.Strips, this.Columns, task, tasks);
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Run(in TKernel kernel, long strips, int columns, int task, int tasks)
+        {
+            int lanes = columns / TLane.Count;
+            long begin = strips * lanes * task / tasks, end = strips * lanes * (task + 1) / tasks;
+            long strip = begin / lanes;
+            int column = (int)(begin % lanes) * TLane.Count;
+            for (long i = begin; i < end; i++)
+            {
+                kernel.Execute<TLane>(strip, column);
+                column += TLane.Count;
+                if (column == columns)
+                {
+                    (strip, column) = (strip + 1, 0);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>A kernel over rows whose columns are reduced together.</summary>
+internal abstract class RowJob<TKernel> : CpuJob
+    where TKernel : struct, IRowKernel
+{
+    public TKernel Kernel;
+    public long Rows;
+
+    public static RowJob<TKernel> Of(int lane) => lane switch
+    {
+        16 => new On<Vector512Lane>(),
+        8 => new On<Vector256Lane>(),
+        4 => new On<Vector128Lane>(),
+        _ => new On<ScalarLane>(),
+    };
+
+    private sealed class On<TLane> : RowJob<TKernel>
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        public override void Run(int task, int tasks) => Run(in this.Kernel, this.Rows, task, tasks);
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Run(in TKernel kernel, long rows, int task, int tasks)
+        {
+            long end = rows * (task + 1) / tasks;
+            for (long row = rows * task / tasks; row < end; row++)
+            {
+                kernel.Execute<CpuPlatform, TLane>(row);
+            }
+        }
+    }
+}
+
+/// <summary>A kernel of independent tiles.</summary>
+internal abstract class TileJob<TKernel> : CpuJob
+    where TKernel : struct, ITileKernel
+{
+    public TKernel Kernel;
+    public long Tiles;
+
+    public static TileJob<TKernel> Of(int lane) => lane switch
+    {
+        16 => new On<Vector512Lane>(),
+        8 => new On<Vector256Lane>(),
+        4 => new On<Vector128Lane>(),
+        _ => new On<ScalarLane>(),
+    };
+
+    private sealed class On<TLane> : TileJob<TKernel>
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        public override void Run(int task, int tasks)
+        {
+            long end = this.Tiles * (task + 1) / tasks;
+            for (long tile = this.Tiles * task / tasks; tile < end; tile++)
+            {
+                this.Kernel.Execute<TLane>(tile, task);
+            }
+        }
+    }
+}
