@@ -1,28 +1,52 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace DimIlgpu.Kernels;
 
 /// <summary>
-/// CPU: a tile is a panel of B's columns against a run of A's rows. The panel is packed 192 deep, so that it stays
-/// in the first cache while blocks of rows pass by; A is read where it stands, one broadcast per element.
+/// CPU: a tile is a run of A's rows against a run of panels of B. Both are packed, so that the micro-kernel reads
+/// them from first to last: A by each tile, in blocks of eight rows that fit the second cache; B in panels of three
+/// registers that fit the first, beforehand where several tiles read them.
 /// </summary>
-internal readonly struct LinearPanels(Product product, int rowTiles, int panels, Floats packed) : ITileKernel
+internal readonly struct LinearPanels(
+    Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed, Floats scratch, int scratchPitch) : ITileKernel
 {
+    /// <summary>Rows of A that are packed side by side.</summary>
+    public const int RowsPerBlock = 8;
+
     private const int Depth = 192;
-    private const int LongestRun = 1024;
-    private const int EnoughTiles = 16;
+    private const int MostDepth = 6144;
 
     /// <summary>Lays a product out in tiles and runs it.</summary>
     public static void Launch(Device device, Product product, int batch)
     {
-        int width = 3 * device.LaneWidth;
-        int panels = (product.N + width - 1) / width;
-        int runs = Math.Max(EnoughTiles / (panels * batch * product.Parts), (product.M + LongestRun - 1) / LongestRun);
-        int rowTiles = Math.Clamp(runs, 1, (product.M + 7) / 8);
-        int tiles = checked(batch * product.Parts * panels * rowTiles);
+        if (IsBetterTransposed(product, device.LaneWidth))
+        {
+            product = product.Transpose();
+        }
+
+        int lane = device.LaneWidth;
+        LinearGrid grid = LinearGrid.Of(product, batch, lane, device.Workers);
         using ArenaScope scope = device.Scratch.Scope();
-        Tensor packed = device.Scratch.Rent(new(device.Workers, Depth * width));
-        device.Tiles(new LinearPanels(product, rowTiles, panels, packed.Memory), tiles, device.LaneWidth);
+        int pitch = (Depth * (grid.MostRows + (LinearGrid.MostVectors * lane))) + lane;
+        Tensor scratch = device.Scratch.Rent(new(device.Workers, pitch));
+        bool isShared = grid.RowTiles > 1;
+        Tensor packed = isShared
+            ? device.Scratch.Rent(new((long)batch * grid.Vectors * lane, Math.Min(product.K, MostDepth)))
+            : scratch;
+        for (int k = 0; k < product.K; k += MostDepth)
+        {
+            int end = Math.Min(k + MostDepth, product.K);
+            if (isShared)
+            {
+                device.Tiles(new LinearPack(product, grid, k, end, packed.Memory), (long)batch * grid.Panels, lane);
+            }
+
+            device.Tiles(
+                new LinearPanels(
+                    k == 0 ? product : product.Continue(), grid, k, end, isShared ? packed.Memory : default, scratch.Memory, pitch),
+                (long)batch * grid.RowTiles * grid.ColumnTiles, lane);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -30,134 +54,125 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
         where TLane : unmanaged, ICpuLane<TLane>
     {
         Product p = product;
-        int width = 3 * TLane.Count;
-        int run = (int)(tile % rowTiles), panel = (int)(tile / rowTiles % panels), block = (int)(tile / rowTiles / panels);
-        int batch = block / p.Parts, part = block % p.Parts;
-        int begin = (int)((long)p.K * part / p.Parts), end = (int)((long)p.K * (part + 1) / p.Parts);
-        int mBegin = (int)((long)p.M * run / rowTiles), mEnd = (int)((long)p.M * (run + 1) / rowTiles);
-        int n0 = panel * width, columns = Math.Min(width, p.N - n0);
-        int vectors = (columns + TLane.Count - 1) / TLane.Count;
+        int row = (int)(tile % grid.RowTiles), column = (int)(tile / grid.RowTiles % grid.ColumnTiles);
+        int batch = (int)(tile / grid.RowTiles / grid.ColumnTiles);
+        (int m0, int m1) = grid.Rows(row);
+        (int firstPanel, int lastPanel) = grid.PanelsOf(column);
 
         float* a = p.A.Memory.Pointer + (batch * p.A.BatchStride);
-        float* b = p.B.Memory.Pointer + (batch * p.B.BatchStride) + (n0 * p.B.ColumnStride);
-        float* c = p.C.Memory.Pointer + (block * p.C.BatchStride) + n0;
-        float* bias = p.Bias.Memory.Pointer + (batch * p.Bias.BatchStride) + n0;
-        float* panelMemory = packed.Pointer + ((long)worker * Depth * width);
+        float* b = p.B.Memory.Pointer + (batch * p.B.BatchStride);
+        float* c = p.C.Memory.Pointer + (batch * p.C.BatchStride) + (m0 * p.C.RowStride);
+        float* bias = p.Bias.Memory.Pointer + (batch * p.Bias.BatchStride);
+        float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
 
-        int depths = Math.Max((end - begin + Depth - 1) / Depth, 1);
+        int length = kEnd - kBegin, depths = Divide(length, Depth);
         for (int d = 0; d < depths; d++)
         {
-            int k0 = begin + (int)((long)(end - begin) * d / depths), k1 = begin + (int)((long)(end - begin) * (d + 1) / depths);
-            Pack(b + (k0 * p.B.RowStride), p.B.RowStride, p.B.ColumnStride, k1 - k0, columns, vectors * TLane.Count, panelMemory);
+            int k0 = (int)((long)length * d / depths), depth = (int)((long)length * (d + 1) / depths) - k0;
+            float* aside = packedA + ((long)Divide(depth * Divide(m1 - m0, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count);
+            for (int m = m0; m < m1; m += RowsPerBlock)
+            {
+                LinearPack.Pack(
+                    a + (m * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride), p.A.RowStride, p.A.ColumnStride,
+                    Math.Min(RowsPerBlock, m1 - m), RowsPerBlock, depth, packedA + ((long)depth * (m - m0)));
+            }
+
             int start = d > 0 ? LinearStart.Add : p.Start;
-            Rows<TLane>(
-                vectors, k1 - k0, a + (k0 * p.A.ColumnStride), p.A.RowStride, p.A.ColumnStride, mBegin, mEnd,
-                panelMemory, c, p.C.RowStride, columns, start, bias);
+            for (int panel = firstPanel; panel < lastPanel; panel++)
+            {
+                (int v0, int vectors) = grid.VectorsOf(panel);
+                int n0 = v0 * TLane.Count, width = vectors * TLane.Count, columns = Math.Min(width, p.N - n0);
+                float* panelB = aside;
+                if (packed.Address != 0)
+                {
+                    panelB = packed.Pointer + (((((long)batch * grid.Vectors) + v0) * TLane.Count) * length) + ((long)k0 * width);
+                }
+                else
+                {
+                    LinearPack.Pack(
+                        b + (n0 * p.B.ColumnStride) + ((kBegin + k0) * p.B.RowStride), p.B.ColumnStride, p.B.RowStride,
+                        columns, width, depth, aside);
+                }
+
+                Rows<TLane>(
+                    vectors, depth, packedA, m1 - m0, panelB, c + (n0 * p.C.ColumnStride), p.C.RowStride, p.C.ColumnStride,
+                    columns, start, bias + n0);
+            }
         }
     }
 
-    /// <summary>Copies (depth, columns) of B to rows of <paramref name="width"/> elements, the rest zero.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static unsafe void Pack(float* b, long rowStride, long columnStride, int depth, int columns, int width, float* packed)
+    /// <summary>Registers are filled along N and blocks along M: the way round that leaves fewer of them empty is faster.</summary>
+    private static bool IsBetterTransposed(Product p, int lane)
     {
-        if (columnStride == 1)
-        {
-            for (int k = 0; k < depth; k++, packed += width)
-            {
-                new ReadOnlySpan<float>(b + (k * rowStride), columns).CopyTo(new Span<float>(packed, columns));
-                new Span<float>(packed + columns, width - columns).Clear();
-            }
-
-            return;
-        }
-
-        for (int n = 0; n < width; n++)
-        {
-            float* to = packed + n;
-            if (n < columns)
-            {
-                float* from = b + (n * columnStride);
-                for (int k = 0; k < depth; k++)
-                {
-                    to[(long)k * width] = from[k * rowStride];
-                }
-            }
-            else
-            {
-                for (int k = 0; k < depth; k++)
-                {
-                    to[(long)k * width] = 0f;
-                }
-            }
-        }
+        long asIs = (long)Divide(p.M, RowsPerBlock) * RowsPerBlock * Divide(p.N, lane) * lane;
+        long transposed = (long)Divide(p.N, RowsPerBlock) * RowsPerBlock * Divide(p.M, lane) * lane;
+        return p.Start != LinearStart.Bias && 6 * transposed < 5 * asIs;
     }
 
+    private static int Divide(int count, int size) => (count + size - 1) / size;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void Rows<TLane>(
-        int vectors, int depth, float* a, long am, long ak, int mBegin, int mEnd, float* b, float* c, long cm, int columns, int start, float* bias)
+        int vectors, int depth, float* a, int rows, float* b, float* c, long cm, long cn, int columns, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         // Sixteen registers hold 4×3 sums and their operands; thirty-two hold 8×3.
         int step = TLane.Count == 16 ? 8 : 4, width = vectors * TLane.Count;
-        float* trimmed = stackalloc float[8 * 3 * 16];
-        for (int m = mBegin; m < mEnd; m += step)
+        bool whole = columns == width && cn == 1;
+        float* aside = stackalloc float[RowsPerBlock * LinearGrid.MostVectors * 16];
+        for (int m = 0; m < rows; m += step, c += step * cm)
         {
-            int rows = Math.Min(step, mEnd - m);
-            float* block = columns == width ? c + (m * cm) : trimmed;
-            (long blockPitch, int blockStart) = columns == width ? (cm, start) : (width, LinearStart.Zero);
+            int count = Math.Min(step, rows - m);
+            float* from = a + ((long)depth * (m - (m % RowsPerBlock))) + (m % RowsPerBlock);
+            float* block = whole ? c : aside;
+            (long pitch, int blockStart) = whole ? (cm, start) : (width, LinearStart.Zero);
             if (TLane.Count == 16)
             {
-                Columns<TLane, Eight>(vectors, depth, a + (m * am), am, ak, rows, b, block, blockPitch, blockStart, bias);
+                Columns<TLane, Eight>(vectors, depth, from, count, b, block, pitch, blockStart, bias);
             }
             else
             {
-                Columns<TLane, Four>(vectors, depth, a + (m * am), am, ak, rows, b, block, blockPitch, blockStart, bias);
+                Columns<TLane, Four>(vectors, depth, from, count, b, block, pitch, blockStart, bias);
             }
 
-            if (columns < width)
+            if (!whole)
             {
-                Trim(trimmed, width, c + (m * cm), cm, rows, columns, start, bias);
+                Scatter(aside, width, c, cm, cn, count, columns, start, bias);
             }
         }
     }
 
     private static unsafe void Columns<TLane, TRows>(
-        int vectors, int depth, float* a, long am, long ak, int rows, float* b, float* c, long cm, int start, float* bias)
+        int vectors, int depth, float* a, int rows, float* b, float* c, long cm, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
     {
         switch (vectors)
         {
             case 3:
-                MicroKernel<TLane, TRows, Three>(depth, a, am, ak, rows, b, c, cm, start, bias);
+                MicroKernel<TLane, TRows, Three>(depth, a, rows, b, c, cm, start, bias);
                 break;
             case 2:
-                MicroKernel<TLane, TRows, Two>(depth, a, am, ak, rows, b, c, cm, start, bias);
+                MicroKernel<TLane, TRows, Two>(depth, a, rows, b, c, cm, start, bias);
                 break;
             default:
-                MicroKernel<TLane, TRows, One>(depth, a, am, ak, rows, b, c, cm, start, bias);
+                MicroKernel<TLane, TRows, One>(depth, a, rows, b, c, cm, start, bias);
                 break;
         }
     }
 
-    /// <summary>Up to 8 rows × 3 vectors of C in registers; rows beyond the last repeat it and are not stored.</summary>
+    /// <summary>Eight rows (four where registers are few) × up to three vectors of C in registers.</summary>
     /// <remarks>
     /// Every sum is a local of its own, and nothing is called while they live: gathered in structs, or kept across a
     /// call, the JIT puts them in memory, which is three to four times slower.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void MicroKernel<TLane, TRows, TVectors>(
-        int depth, float* a, long am, long ak, int rows, float* b, float* c, long cm, int start, float* bias)
+        int depth, float* a, int rows, float* b, float* c, long cm, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
         where TVectors : struct, ICount
     {
-        float* a1 = a + (Math.Min(1, rows - 1) * am);
-        float* a2 = a + (Math.Min(2, rows - 1) * am);
-        float* a3 = a + (Math.Min(3, rows - 1) * am);
-        float* a4 = a + (Math.Min(4, rows - 1) * am);
-        float* a5 = a + (Math.Min(5, rows - 1) * am);
-        float* a6 = a + (Math.Min(6, rows - 1) * am);
-        float* a7 = a + (Math.Min(7, rows - 1) * am);
         TLane x0 = default, y0 = default, z0 = default;
         TLane x1 = default, y1 = default, z1 = default;
         TLane x2 = default, y2 = default, z2 = default;
@@ -167,6 +182,18 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
         TLane x6 = default, y6 = default, z6 = default;
         TLane x7 = default, y7 = default, z7 = default;
         int width = TVectors.Value * TLane.Count;
+        if (Sse.IsSupported)
+        {
+            // By the time that the sums are complete, the results that they are added to have arrived.
+            for (int r = 0; r < rows; r++)
+            {
+                for (int n = 0; n < width; n += 16)
+                {
+                    Sse.Prefetch0(c + (r * cm) + n);
+                }
+            }
+        }
+
         for (int k = 0; k < depth; k++)
         {
             TLane bx = TLane.LoadFrom(b), by = default, bz = default;
@@ -180,50 +207,43 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
                 bz = TLane.LoadFrom(b + (2 * TLane.Count));
             }
 
-            TLane v0 = TLane.Of(*a);
+            TLane v0 = TLane.Of(a[0]);
             x0 = TLane.Fma(v0, bx, x0);
             y0 = TVectors.Value > 1 ? TLane.Fma(v0, by, y0) : y0;
             z0 = TVectors.Value > 2 ? TLane.Fma(v0, bz, z0) : z0;
-            a += ak;
-            TLane v1 = TLane.Of(*a1);
+            TLane v1 = TLane.Of(a[1]);
             x1 = TLane.Fma(v1, bx, x1);
             y1 = TVectors.Value > 1 ? TLane.Fma(v1, by, y1) : y1;
             z1 = TVectors.Value > 2 ? TLane.Fma(v1, bz, z1) : z1;
-            a1 += ak;
-            TLane v2 = TLane.Of(*a2);
+            TLane v2 = TLane.Of(a[2]);
             x2 = TLane.Fma(v2, bx, x2);
             y2 = TVectors.Value > 1 ? TLane.Fma(v2, by, y2) : y2;
             z2 = TVectors.Value > 2 ? TLane.Fma(v2, bz, z2) : z2;
-            a2 += ak;
-            TLane v3 = TLane.Of(*a3);
+            TLane v3 = TLane.Of(a[3]);
             x3 = TLane.Fma(v3, bx, x3);
             y3 = TVectors.Value > 1 ? TLane.Fma(v3, by, y3) : y3;
             z3 = TVectors.Value > 2 ? TLane.Fma(v3, bz, z3) : z3;
-            a3 += ak;
             if (TRows.Value > 4)
             {
-                TLane v4 = TLane.Of(*a4);
+                TLane v4 = TLane.Of(a[4]);
                 x4 = TLane.Fma(v4, bx, x4);
                 y4 = TVectors.Value > 1 ? TLane.Fma(v4, by, y4) : y4;
                 z4 = TVectors.Value > 2 ? TLane.Fma(v4, bz, z4) : z4;
-                a4 += ak;
-                TLane v5 = TLane.Of(*a5);
+                TLane v5 = TLane.Of(a[5]);
                 x5 = TLane.Fma(v5, bx, x5);
                 y5 = TVectors.Value > 1 ? TLane.Fma(v5, by, y5) : y5;
                 z5 = TVectors.Value > 2 ? TLane.Fma(v5, bz, z5) : z5;
-                a5 += ak;
-                TLane v6 = TLane.Of(*a6);
+                TLane v6 = TLane.Of(a[6]);
                 x6 = TLane.Fma(v6, bx, x6);
                 y6 = TVectors.Value > 1 ? TLane.Fma(v6, by, y6) : y6;
                 z6 = TVectors.Value > 2 ? TLane.Fma(v6, bz, z6) : z6;
-                a6 += ak;
-                TLane v7 = TLane.Of(*a7);
+                TLane v7 = TLane.Of(a[7]);
                 x7 = TLane.Fma(v7, bx, x7);
                 y7 = TVectors.Value > 1 ? TLane.Fma(v7, by, y7) : y7;
                 z7 = TVectors.Value > 2 ? TLane.Fma(v7, bz, z7) : z7;
-                a7 += ak;
             }
 
+            a += RowsPerBlock;
             b += width;
         }
 
@@ -293,15 +313,15 @@ internal readonly struct LinearPanels(Product product, int rowTiles, int panels,
         }
     }
 
-    /// <summary>Copies a block of whole vectors to the columns that exist.</summary>
-    private static unsafe void Trim(float* block, int width, float* c, long cm, int rows, int columns, int start, float* bias)
+    /// <summary>Copies a block of whole vectors to where the elements that exist stand.</summary>
+    private static unsafe void Scatter(float* block, int width, float* c, long cm, long cn, int rows, int columns, int start, float* bias)
     {
         for (int r = 0; r < rows; r++, c += cm, block += width)
         {
-            float* from = start == LinearStart.Add ? c : bias;
             for (int n = 0; n < columns; n++)
             {
-                c[n] = start == LinearStart.Zero ? block[n] : block[n] + from[n];
+                float from = start == LinearStart.Zero ? 0f : start == LinearStart.Add ? c[n * cn] : bias[n];
+                c[n * cn] = block[n] + from;
             }
         }
     }

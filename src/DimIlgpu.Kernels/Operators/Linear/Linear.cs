@@ -13,10 +13,10 @@ namespace DimIlgpu.Kernels;
 /// </remarks>
 public static class Linear
 {
-    // dW has few outputs and a long reduction over tokens: it is cut into parts of at least this many,
-    // until there are enough tiles for many cores. By shape alone, so that sums never depend on the machine.
+    // dW has few outputs and a long reduction over tokens: GPUs cut it into parts of at least this many tokens,
+    // until there are enough tiles. By shape alone, so that sums never depend on the machine.
     private const int FewestTokens = 512;
-    private const int EnoughTiles = 16;
+    private const int EnoughTiles = 512;
 
     /// <summary>Y = X Wᵀ + b.</summary>
     /// <param name="device">Where to run.</param>
@@ -72,7 +72,7 @@ public static class Linear
                 device, n, k, m, batch,
                 new(dy.Memory, 1, dy.Pitch, (long)m * dy.Pitch),
                 new(x.Memory, x.Pitch, 1, (long)m * x.Pitch),
-                null, parameter, Parts(n, k, m, batch));
+                null, parameter, device.Kind == DeviceKind.Cpu ? 1 : Parts(n, k, m, batch));
         }
 
         if (dBias is { } shift)
@@ -143,6 +143,9 @@ internal readonly struct Matrix(Floats memory, long rowStride, long columnStride
     public readonly long RowStride = rowStride;
     public readonly long ColumnStride = columnStride;
     public readonly long BatchStride = batchStride;
+
+    /// <summary>The same memory with rows and columns exchanged.</summary>
+    public Matrix Transpose() => new(this.Memory, this.ColumnStride, this.RowStride, this.BatchStride);
 }
 
 /// <summary>What an output element starts from.</summary>
@@ -165,4 +168,11 @@ internal readonly struct Product(int m, int n, int k, int parts, Matrix a, Matri
     public readonly Matrix Bias = bias;
     public readonly Matrix C = c;
     public readonly int Start = start;
+
+    /// <summary>The same, added to what C holds.</summary>
+    public Product Continue() => new(this.M, this.N, this.K, this.Parts, this.A, this.B, this.Bias, this.C, LinearStart.Add);
+
+    /// <summary>Cᵀ = Bᵀ Aᵀ: the same elements in the same places. Not for a product that starts from a bias.</summary>
+    public Product Transpose() => new(
+        this.N, this.M, this.K, this.Parts, this.B.Transpose(), this.A.Transpose(), this.Bias.Transpose(), this.C.Transpose(), this.Start);
 }

@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>How a product is divided on the CPU: rows in runs of blocks of eight, columns in runs of panels of up to three registers.</summary>
+internal readonly struct LinearGrid(int rows, int vectors, int rowTiles, int columnTiles)
+{
+    /// <summary>Registers of a panel at most.</summary>
+    public const int MostVectors = 3;
+
+    // A run of rows against a run of columns, with what it reads 192 deep, stays in a second cache of 1 MiB or more:
+    // results are added up once per depth, and from the third cache that would cost more than the products.
+    private const int FewestRows = 64;
+    private const int LongestRun = 256;
+    private const int WidestRun = 512;
+
+    public readonly int Vectors = vectors;
+    public readonly int Panels = (vectors + MostVectors - 1) / MostVectors;
+    public readonly int RowTiles = rowTiles;
+    public readonly int ColumnTiles = columnTiles;
+
+    private readonly int rows = rows;
+
+    /// <summary>Rows of the longest run, in whole blocks.</summary>
+    public int MostRows => ((this.Blocks + this.RowTiles - 1) / this.RowTiles) * LinearPanels.RowsPerBlock;
+
+    private int Blocks => (this.rows + LinearPanels.RowsPerBlock - 1) / LinearPanels.RowsPerBlock;
+
+    /// <summary>At least a tile for each worker: by rows first, because every run of columns packs A again.</summary>
+    public static LinearGrid Of(Product p, int batch, int lane, int workers)
+    {
+        int vectors = (p.N + lane - 1) / lane, panels = (vectors + MostVectors - 1) / MostVectors;
+        int each = (workers + batch - 1) / batch;
+        int rowTiles = Math.Max(Math.Clamp(p.M / FewestRows, 1, each), (p.M + LongestRun - 1) / LongestRun);
+        int columnTiles = Math.Max((each + rowTiles - 1) / rowTiles, (p.N + WidestRun - 1) / WidestRun);
+        return new(p.M, vectors, rowTiles, Math.Min(columnTiles, panels));
+    }
+
+    public (int Begin, int End) Rows(int tile) => (
+        (int)((long)this.Blocks * tile / this.RowTiles) * LinearPanels.RowsPerBlock,
+        Math.Min((int)((long)this.Blocks * (tile + 1) / this.RowTiles) * LinearPanels.RowsPerBlock, this.rows));
+
+    public (int Begin, int End) PanelsOf(int tile) =>
+        ((int)((long)this.Panels * tile / this.ColumnTiles), (int)((long)this.Panels * (tile + 1) / this.ColumnTiles));
+
+    public (int Begin, int Count) VectorsOf(int panel)
+    {
+        int begin = (int)((long)this.Vectors * panel / this.Panels);
+        return (begin, (int)((long)this.Vectors * (panel + 1) / this.Panels) - begin);
+    }
+}
+
+/// <summary>CPU: copies part of a matrix to the order in which the micro-kernel reads it; as a kernel, a tile is a panel of B.</summary>
+internal readonly struct LinearPack(Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed) : ITileKernel
+{
+    private const int Side = 8;
+
+    public unsafe void Execute<TLane>(long tile, int worker)
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        Matrix b = product.B;
+        long batch = tile / grid.Panels;
+        (int v0, int vectors) = grid.VectorsOf((int)(tile % grid.Panels));
+        int n0 = v0 * TLane.Count, width = vectors * TLane.Count;
+        Pack(
+            b.Memory.Pointer + (batch * b.BatchStride) + (n0 * b.ColumnStride) + (kBegin * b.RowStride), b.ColumnStride, b.RowStride,
+            Math.Min(width, product.N - n0), width, kEnd - kBegin,
+            packed.Pointer + (((batch * grid.Vectors) + v0) * TLane.Count * (kEnd - kBegin)));
+    }
+
+    /// <summary>to[k·width + i] = from[i·across + k·along] for i &lt; count, and 0 up to <paramref name="width"/>; k = 0 … depth − 1.</summary>
+    /// <param name="from">The first element.</param>
+    /// <param name="across">Distance of what comes to stand side by side.</param>
+    /// <param name="along">Distance along the reduction; one of the two is 1.</param>
+    /// <param name="count">How many stand side by side.</param>
+    /// <param name="width">The places for them, a multiple of four.</param>
+    /// <param name="depth">Length of the reduction.</param>
+    /// <param name="to">Receives depth · width elements.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static unsafe void Pack(float* from, long across, long along, int count, int width, int depth, float* to)
+    {
+        int i = 0;
+        if (across == 1)
+        {
+            i = count;
+            Copy(from, along, count, width, depth, to);
+        }
+        else if (along == 1 && Avx.IsSupported)
+        {
+            for (; i + Side <= count; i += Side)
+            {
+                Transpose(from + (i * across), across, width, depth, to + i);
+            }
+        }
+
+        for (; i < count; i++)
+        {
+            float* column = from + (i * across);
+            for (int k = 0; k < depth; k++)
+            {
+                to[((long)k * width) + i] = column[k * along];
+            }
+        }
+
+        if (count < width)
+        {
+            for (int k = 0; k < depth; k++)
+            {
+                new Span<float>(to + ((long)k * width) + count, width - count).Clear();
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Copy(float* from, long along, int count, int width, int depth, float* to)
+    {
+        for (int k = 0; k < depth; k++, from += along, to += width)
+        {
+            int i = 0;
+            for (; i + 8 <= count; i += 8)
+            {
+                Vector256.Store(Vector256.Load(from + i), to + i);
+            }
+
+            for (; i < count; i++)
+            {
+                to[i] = from[i];
+            }
+        }
+    }
+
+    /// <summary>Eight rows of the source become eight columns, eight elements at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void Transpose(float* from, long pitch, int width, int depth, float* to)
+    {
+        int k = 0;
+        for (; k + Side <= depth; k += Side, from += Side, to += (long)Side * width)
+        {
+            Vector256<float> r0 = Vector256.Load(from), r1 = Vector256.Load(from + pitch);
+            Vector256<float> r2 = Vector256.Load(from + (2 * pitch)), r3 = Vector256.Load(from + (3 * pitch));
+            Vector256<float> r4 = Vector256.Load(from + (4 * pitch)), r5 = Vector256.Load(from + (5 * pitch));
+            Vector256<float> r6 = Vector256.Load(from + (6 * pitch)), r7 = Vector256.Load(from + (7 * pitch));
+
+            // Pairs of rows, then quads, within each half; the halves change places last.
+            Vector256<double> p0 = Avx.UnpackLow(r0, r1).AsDouble(), p1 = Avx.UnpackHigh(r0, r1).AsDouble();
+            Vector256<double> p2 = Avx.UnpackLow(r2, r3).AsDouble(), p3 = Avx.UnpackHigh(r2, r3).AsDouble();
+            Vector256<double> p4 = Avx.UnpackLow(r4, r5).AsDouble(), p5 = Avx.UnpackHigh(r4, r5).AsDouble();
+            Vector256<double> p6 = Avx.UnpackLow(r6, r7).AsDouble(), p7 = Avx.UnpackHigh(r6, r7).AsDouble();
+            Vector256<float> q0 = Avx.UnpackLow(p0, p2).AsSingle(), q1 = Avx.UnpackHigh(p0, p2).AsSingle();
+            Vector256<float> q2 = Avx.UnpackLow(p1, p3).AsSingle(), q3 = Avx.UnpackHigh(p1, p3).AsSingle();
+            Vector256<float> q4 = Avx.UnpackLow(p4, p6).AsSingle(), q5 = Avx.UnpackHigh(p4, p6).AsSingle();
+            Vector256<float> q6 = Avx.UnpackLow(p5, p7).AsSingle(), q7 = Avx.UnpackHigh(p5, p7).AsSingle();
+            Vector256.Store(Avx.Permute2x128(q0, q4, 0x20), to);
+            Vector256.Store(Avx.Permute2x128(q1, q5, 0x20), to + width);
+            Vector256.Store(Avx.Permute2x128(q2, q6, 0x20), to + (2 * width));
+            Vector256.Store(Avx.Permute2x128(q3, q7, 0x20), to + (3 * width));
+            Vector256.Store(Avx.Permute2x128(q0, q4, 0x31), to + (4 * width));
+            Vector256.Store(Avx.Permute2x128(q1, q5, 0x31), to + (5 * width));
+            Vector256.Store(Avx.Permute2x128(q2, q6, 0x31), to + (6 * width));
+            Vector256.Store(Avx.Permute2x128(q3, q7, 0x31), to + (7 * width));
+        }
+
+        for (; k < depth; k++, from++, to += width)
+        {
+            for (int i = 0; i < Side; i++)
+            {
+                to[i] = from[i * pitch];
+            }
+        }
+    }
+}
