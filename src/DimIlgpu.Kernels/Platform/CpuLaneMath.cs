@@ -69,13 +69,14 @@ internal static class CpuLaneMath
         return T.Fma(k, T.Of(0.693359375f), f + y);
     }
 
-    /// <summary>Brings the line of an address into the cache, where the machine takes such hints.</summary>
+    /// <summary>Brings the line of an address into the second cache, where the machine takes such hints.</summary>
+    /// <remarks>The first cache has room for little, and its few buffers for misses are what loads wait for.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Prefetch(float* address)
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(address);
+            Sse.Prefetch1(address);
         }
     }
 }
