@@ -234,6 +234,9 @@ public static class SelectiveScan
             long wanted = device.Kind == DeviceKind.Cpu
                 ? EnoughCpuStrips / Math.Max(1, strips / device.Lane(channels))
                 : EnoughGpuThreads / strips;
+
+            // Folding runs through all tokens once more, so two or three chunks on a CPU gain nothing.
+            wanted = device.Kind == DeviceKind.Cpu && wanted < 4 ? 1 : wanted;
             chunks = (int)Math.Clamp(wanted, 1, Math.Max(1, tokens / (4 * segment)));
         }
 
