@@ -7,8 +7,10 @@ public sealed class SelectiveScanBenchmark : IBenchmark
 {
     private const int States = 16;
 
-    // DiM-S/2 at batch 4 and 256 tokens, then one long sequence.
-    private static readonly (int Batch, int Length, int Channels)[] Shapes = [(4, 256, 768), (1, 4096, 768)];
+    // DiM-S/2 at batch 4 and 256 tokens, then one long sequence; then lengths at a constant number of channels, for the
+    // time per token must not grow with the sequence.
+    private static readonly (int Batch, int Length, int Channels)[] Shapes =
+        [(4, 256, 768), (1, 4096, 768), (1, 64, 256), (1, 1024, 256), (1, 65536, 256)];
 
     /// <inheritdoc/>
     public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena)

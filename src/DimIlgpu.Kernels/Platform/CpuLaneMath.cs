@@ -1,10 +1,14 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace DimIlgpu.Kernels;
 
 /// <summary>The transcendental functions of the CPU's lanes, written once for every register width.</summary>
 internal static class CpuLaneMath
 {
+    /// <summary>1.5·2²³: adding it leaves no bits after the point, so the sum is rounded to an integer, which its low bits hold.</summary>
+    public const float RoundingShift = 12582912f;
+
     /// <summary>2^x for x below 127, by a fifth-degree polynomial on [−½, ½], our own minimax fit; relative error 9.2e-08 before rounding.</summary>
     /// <remarks>2^0 is exactly 1: a decay that rounds above 1 would make slow states grow.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,5 +67,16 @@ internal static class CpuLaneMath
         T y = T.Fma(k, T.Of(-2.12194440e-4f), p * f * square);
         y = T.Fma(square, T.Of(-0.5f), y);
         return T.Fma(k, T.Of(0.693359375f), f + y);
+    }
+
+    /// <summary>Brings the line of an address into the second cache, where the machine takes such hints.</summary>
+    /// <remarks>The first cache has room for little, and its few buffers for misses are what loads wait for.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Prefetch(float* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch1(address);
+        }
     }
 }

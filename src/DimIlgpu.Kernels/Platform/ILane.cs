@@ -45,8 +45,11 @@ internal interface ILane<T> :
     /// <summary>Square root.</summary>
     static abstract T Sqrt(T x);
 
-    /// <summary>2^x for x below 127 at the scan's accuracy (relative error below 1e-6); at most 2^−126 below that.</summary>
-    static abstract T Exp2(T x);
+    /// <summary>2^(x·y) for a product below 127 at the scan's accuracy (relative error below 1e-6); at most 2^−126 below −126.</summary>
+    static abstract T Exp2(T x, T y);
+
+    /// <summary>The same of four products.</summary>
+    static abstract Quad<T> Exp2(T x, Quad<T> y);
 
     /// <summary>e^x within a few units in the last place.</summary>
     static abstract T Exp(T x);

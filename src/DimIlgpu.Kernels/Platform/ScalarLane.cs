@@ -54,7 +54,11 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static ScalarLane Sqrt(ScalarLane x) => new(MathF.Sqrt(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ScalarLane Exp2(ScalarLane x) => CpuLaneMath.Exp2(x);
+    public static ScalarLane Exp2(ScalarLane x, ScalarLane y) => CpuLaneMath.Exp2(x * y);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Quad<ScalarLane> Exp2(ScalarLane x, Quad<ScalarLane> y) =>
+        new() { X = Exp2(x, y.X), Y = Exp2(x, y.Y), Z = Exp2(x, y.Z), W = Exp2(x, y.W) };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane Exp(ScalarLane x) => CpuLaneMath.Exp(x);

@@ -39,7 +39,10 @@ internal readonly struct ThreadLane(float value) : ILane<ThreadLane>
 
     public static ThreadLane Sqrt(ThreadLane x) => new(XMath.Sqrt(x.value));
 
-    public static ThreadLane Exp2(ThreadLane x) => new(XMath.Exp2(x.value));
+    public static ThreadLane Exp2(ThreadLane x, ThreadLane y) => new(XMath.Exp2(x.value * y.value));
+
+    public static Quad<ThreadLane> Exp2(ThreadLane x, Quad<ThreadLane> y) =>
+        new() { X = Exp2(x, y.X), Y = Exp2(x, y.Y), Z = Exp2(x, y.Z), W = Exp2(x, y.W) };
 
     public static ThreadLane Exp(ThreadLane x) => new(XMath.Exp(x.value));
 

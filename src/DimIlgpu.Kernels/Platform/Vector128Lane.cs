@@ -54,20 +54,25 @@ internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane
     public static Vector128Lane Sqrt(Vector128Lane x) => new(Vector128.Sqrt(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128Lane Exp2(Vector128Lane x)
+    public static Vector128Lane Exp2(Vector128Lane x, Vector128Lane y)
     {
         // CpuLaneMath.Exp2 for this width, written out: the scan calls it sixteen times a token, and each nested
         // call counts against what the JIT is willing to inline.
-        Vector128<float> y = Vector128.Max(x.value, Vector128.Create(-126f));
-        Vector128<float> k = Vector128.Round(y);
-        Vector128<float> f = y - k;
+        Vector128<float> magic = Vector128.Create(CpuLaneMath.RoundingShift);
+        Vector128<float> z = Vector128.Max(x.value * y.value, Vector128.Create(-126f));
+        Vector128<float> k = z + magic;
+        Vector128<float> f = z - (k - magic);
         Vector128<float> p = Vector128.FusedMultiplyAdd(Vector128.Create(1.326474984e-3f), f, Vector128.Create(9.671520617e-3f));
         p = Vector128.FusedMultiplyAdd(p, f, Vector128.Create(5.550733763e-2f));
         p = Vector128.FusedMultiplyAdd(p, f, Vector128.Create(2.402224196e-1f));
         p = Vector128.FusedMultiplyAdd(p, f, Vector128.Create(6.931469775e-1f));
         p = Vector128.FusedMultiplyAdd(p, f, Vector128.Create(1f));
-        return new(p * Vector128.ShiftLeft(Vector128.ConvertToInt32Native(k) + Vector128.Create(127), 23).AsSingle());
+        return new((p.AsInt32() + Vector128.ShiftLeft(k.AsInt32(), 23)).AsSingle());
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Quad<Vector128Lane> Exp2(Vector128Lane x, Quad<Vector128Lane> y) =>
+        new() { X = Exp2(x, y.X), Y = Exp2(x, y.Y), Z = Exp2(x, y.Z), W = Exp2(x, y.W) };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128Lane Exp(Vector128Lane x) => CpuLaneMath.Exp(x);

@@ -54,20 +54,25 @@ internal readonly unsafe struct Vector256Lane(Vector256<float> value) : ICpuLane
     public static Vector256Lane Sqrt(Vector256Lane x) => new(Vector256.Sqrt(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256Lane Exp2(Vector256Lane x)
+    public static Vector256Lane Exp2(Vector256Lane x, Vector256Lane y)
     {
         // CpuLaneMath.Exp2 for this width, written out: the scan calls it sixteen times a token, and each nested
         // call counts against what the JIT is willing to inline.
-        Vector256<float> y = Vector256.Max(x.value, Vector256.Create(-126f));
-        Vector256<float> k = Vector256.Round(y);
-        Vector256<float> f = y - k;
+        Vector256<float> magic = Vector256.Create(CpuLaneMath.RoundingShift);
+        Vector256<float> z = Vector256.Max(x.value * y.value, Vector256.Create(-126f));
+        Vector256<float> k = z + magic;
+        Vector256<float> f = z - (k - magic);
         Vector256<float> p = Vector256.FusedMultiplyAdd(Vector256.Create(1.326474984e-3f), f, Vector256.Create(9.671520617e-3f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(5.550733763e-2f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(2.402224196e-1f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(6.931469775e-1f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(1f));
-        return new(p * Vector256.ShiftLeft(Vector256.ConvertToInt32Native(k) + Vector256.Create(127), 23).AsSingle());
+        return new((p.AsInt32() + Vector256.ShiftLeft(k.AsInt32(), 23)).AsSingle());
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Quad<Vector256Lane> Exp2(Vector256Lane x, Quad<Vector256Lane> y) =>
+        new() { X = Exp2(x, y.X), Y = Exp2(x, y.Y), Z = Exp2(x, y.Z), W = Exp2(x, y.W) };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256Lane Exp(Vector256Lane x) => CpuLaneMath.Exp(x);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace DimIlgpu.Kernels;
 
@@ -54,19 +55,57 @@ internal readonly unsafe struct Vector512Lane(Vector512<float> value) : ICpuLane
     public static Vector512Lane Sqrt(Vector512Lane x) => new(Vector512.Sqrt(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512Lane Exp2(Vector512Lane x)
+    public static Vector512Lane Exp2(Vector512Lane x, Vector512Lane y) => CpuLaneMath.Exp2(x * y);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Quad<Vector512Lane> Exp2(Vector512Lane x, Quad<Vector512Lane> y)
     {
-        // CpuLaneMath.Exp2 for this width, written out: the scan calls it sixteen times a token, and each nested
-        // call counts against what the JIT is willing to inline.
-        Vector512<float> y = Vector512.Max(x.value, Vector512.Create(-126f));
-        Vector512<float> k = Vector512.Round(y);
-        Vector512<float> f = y - k;
-        Vector512<float> p = Vector512.FusedMultiplyAdd(Vector512.Create(1.326474984e-3f), f, Vector512.Create(9.671520617e-3f));
-        p = Vector512.FusedMultiplyAdd(p, f, Vector512.Create(5.550733763e-2f));
-        p = Vector512.FusedMultiplyAdd(p, f, Vector512.Create(2.402224196e-1f));
-        p = Vector512.FusedMultiplyAdd(p, f, Vector512.Create(6.931469775e-1f));
-        p = Vector512.FusedMultiplyAdd(p, f, Vector512.Create(1f));
-        return new(p * Vector512.ShiftLeft(Vector512.ConvertToInt32Native(k) + Vector512.Create(127), 23).AsSingle());
+        if (!Avx512F.IsSupported)
+        {
+            return new() { X = Exp2(x, y.X), Y = Exp2(x, y.Y), Z = Exp2(x, y.Z), W = Exp2(x, y.W) };
+        }
+
+        // CpuLaneMath.Exp2 written out, for the JIT inlines only so much, and four at a time, because each step waits for
+        // the one before it. The product is never rounded, and a scaling that underflows by itself needs no lower limit.
+        Vector512<float> shift = Vector512.Create(CpuLaneMath.RoundingShift);
+        Vector512<float> xk = Vector512.FusedMultiplyAdd(x.value, y.X.value, shift) - shift;
+        Vector512<float> yk = Vector512.FusedMultiplyAdd(x.value, y.Y.value, shift) - shift;
+        Vector512<float> zk = Vector512.FusedMultiplyAdd(x.value, y.Z.value, shift) - shift;
+        Vector512<float> wk = Vector512.FusedMultiplyAdd(x.value, y.W.value, shift) - shift;
+        Vector512<float> xf = Avx512F.FusedMultiplySubtract(x.value, y.X.value, xk);
+        Vector512<float> yf = Avx512F.FusedMultiplySubtract(x.value, y.Y.value, yk);
+        Vector512<float> zf = Avx512F.FusedMultiplySubtract(x.value, y.Z.value, zk);
+        Vector512<float> wf = Avx512F.FusedMultiplySubtract(x.value, y.W.value, wk);
+        Vector512<float> first = Vector512.Create(1.326474984e-3f), next = Vector512.Create(9.671520617e-3f);
+        Vector512<float> xp = Vector512.FusedMultiplyAdd(first, xf, next);
+        Vector512<float> yp = Vector512.FusedMultiplyAdd(first, yf, next);
+        Vector512<float> zp = Vector512.FusedMultiplyAdd(first, zf, next);
+        Vector512<float> wp = Vector512.FusedMultiplyAdd(first, wf, next);
+        next = Vector512.Create(5.550733763e-2f);
+        xp = Vector512.FusedMultiplyAdd(xp, xf, next);
+        yp = Vector512.FusedMultiplyAdd(yp, yf, next);
+        zp = Vector512.FusedMultiplyAdd(zp, zf, next);
+        wp = Vector512.FusedMultiplyAdd(wp, wf, next);
+        next = Vector512.Create(2.402224196e-1f);
+        xp = Vector512.FusedMultiplyAdd(xp, xf, next);
+        yp = Vector512.FusedMultiplyAdd(yp, yf, next);
+        zp = Vector512.FusedMultiplyAdd(zp, zf, next);
+        wp = Vector512.FusedMultiplyAdd(wp, wf, next);
+        next = Vector512.Create(6.931469775e-1f);
+        xp = Vector512.FusedMultiplyAdd(xp, xf, next);
+        yp = Vector512.FusedMultiplyAdd(yp, yf, next);
+        zp = Vector512.FusedMultiplyAdd(zp, zf, next);
+        wp = Vector512.FusedMultiplyAdd(wp, wf, next);
+        next = Vector512.Create(1f);
+        xp = Vector512.FusedMultiplyAdd(xp, xf, next);
+        yp = Vector512.FusedMultiplyAdd(yp, yf, next);
+        zp = Vector512.FusedMultiplyAdd(zp, zf, next);
+        wp = Vector512.FusedMultiplyAdd(wp, wf, next);
+        y.X = new(Avx512F.Scale(xp, xk));
+        y.Y = new(Avx512F.Scale(yp, yk));
+        y.Z = new(Avx512F.Scale(zp, zk));
+        y.W = new(Avx512F.Scale(wp, wk));
+        return y;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

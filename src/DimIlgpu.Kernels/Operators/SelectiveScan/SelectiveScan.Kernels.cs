@@ -70,17 +70,6 @@ internal struct Quad<TLane>
         return q;
     }
 
-    /// <summary>2^(Δ·A).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Quad<TLane> Decay(TLane delta, Quad<TLane> a)
-    {
-        a.X = TLane.Exp2(delta * a.X);
-        a.Y = TLane.Exp2(delta * a.Y);
-        a.Z = TLane.Exp2(delta * a.Z);
-        a.W = TLane.Exp2(delta * a.W);
-        return a;
-    }
-
     /// <summary>a ⊙ h + x·b.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Quad<TLane> Affine(Quad<TLane> a, Quad<TLane> h, TLane x, Quad<TLane> b)
@@ -96,10 +85,11 @@ internal struct Quad<TLane>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Quad<TLane> Step(Quad<TLane> h, Quad<TLane> a, TLane delta, TLane x, Floats b, long index)
     {
-        h.X = TLane.Fma(TLane.Exp2(delta * a.X), h.X, x * TLane.Of(TLane.Read(b, index)));
-        h.Y = TLane.Fma(TLane.Exp2(delta * a.Y), h.Y, x * TLane.Of(TLane.Read(b, index + 1)));
-        h.Z = TLane.Fma(TLane.Exp2(delta * a.Z), h.Z, x * TLane.Of(TLane.Read(b, index + 2)));
-        h.W = TLane.Fma(TLane.Exp2(delta * a.W), h.W, x * TLane.Of(TLane.Read(b, index + 3)));
+        a = TLane.Exp2(delta, a);
+        h.X = TLane.Fma(a.X, h.X, x * TLane.Of(TLane.Read(b, index)));
+        h.Y = TLane.Fma(a.Y, h.Y, x * TLane.Of(TLane.Read(b, index + 1)));
+        h.Z = TLane.Fma(a.Z, h.Z, x * TLane.Of(TLane.Read(b, index + 2)));
+        h.W = TLane.Fma(a.W, h.W, x * TLane.Of(TLane.Read(b, index + 3)));
         return h;
     }
 
@@ -143,10 +133,14 @@ internal struct Quad<TLane>
 
     /// <summary>sum + h·c, c being four adjacent scalars.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLane Dot(Quad<TLane> h, Floats c, long index, TLane sum) => TLane.Fma(
-        h.X, TLane.Of(TLane.Read(c, index)), TLane.Fma(
-            h.Y, TLane.Of(TLane.Read(c, index + 1)), TLane.Fma(
-                h.Z, TLane.Of(TLane.Read(c, index + 2)), TLane.Fma(h.W, TLane.Of(TLane.Read(c, index + 3)), sum))));
+    public static TLane Dot(Quad<TLane> h, Floats c, long index, TLane sum)
+    {
+        // One after the other: nested in one expression, the JIT loads all scalars first and runs out of registers.
+        sum = TLane.Fma(h.W, TLane.Of(TLane.Read(c, index + 3)), sum);
+        sum = TLane.Fma(h.Z, TLane.Of(TLane.Read(c, index + 2)), sum);
+        sum = TLane.Fma(h.Y, TLane.Of(TLane.Read(c, index + 1)), sum);
+        return TLane.Fma(h.X, TLane.Of(TLane.Read(c, index)), sum);
+    }
 }
 
 /// <summary>−exp(A_log)·log₂e: A in the unit of 2^x.</summary>
@@ -156,126 +150,6 @@ internal readonly struct ScanDecayRate(Floats aLog, Floats a, int pitch) : IStri
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane> => TLane.Store(
             a, (strip * pitch) + column, TLane.Of(-1.44269504f) * TLane.Exp(TLane.Load(aLog, (strip * pitch) + column)));
-}
-
-/// <summary>One strip is one chunk of one sequence of one direction; the states of a lane stay in registers.</summary>
-[KernelInstance(typeof(OneQuad))]
-[KernelInstance(typeof(TwoQuads))]
-[KernelInstance(typeof(ThreeQuads))]
-[KernelInstance(typeof(FourQuads))]
-internal readonly struct ScanForward<TQuads>(ScanView view, Floats states, Floats y, int keep) : IStripKernel
-    where TQuads : struct, IQuads
-{
-    public void Execute<TLane>(long strip, int column)
-        where TLane : unmanaged, ILane<TLane>
-    {
-        ScanLayout l = view.Layout;
-        int end = l.End(strip);
-        for (int t = l.Begin(strip); t < end; t += l.Segment)
-        {
-            int next = t + l.Segment < end ? t + l.Segment : end;
-            long from = t > 0 ? l.Slot(strip, t, keep) + column : -1;
-            long to = next < end ? l.Slot(strip, next, keep) + column : -1;
-            Tokens<TLane>(view, states, y, strip, column, t, next, from, to);
-        }
-    }
-
-    // A method of its own, without calls or conversions beside the loop: more, and the JIT stops inlining or keeps
-    // the states in memory. They come and go once a segment.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tokens<TLane>(
-        in ScanView view, Floats states, Floats y, long strip, int column, int t0, int t1, long from, long to)
-        where TLane : unmanaged, ILane<TLane>
-    {
-        Floats u = view.U, delta = view.Delta, b = view.B, c = view.C;
-        int e = view.Layout.Channels, direction = view.Layout.Direction(strip), stride = view.Layout.Stride(strip);
-        long parameter = (4L * TQuads.Value * direction * e) + column, row = view.Layout.Row(strip, t0);
-        long at = (row * e) + column, bt = row * view.BPitch, ct = row * view.CPitch;
-        long atStep = (long)stride * e, btStep = (long)stride * view.BPitch, ctStep = (long)stride * view.CPitch;
-        TLane d = TLane.Load(view.D, ((long)direction * e) + column);
-
-        Quad<TLane> a0 = Quad<TLane>.Load(view.A, parameter, e), a1 = default, a2 = default, a3 = default;
-        Quad<TLane> h0 = default, h1 = default, h2 = default, h3 = default;
-        if (from >= 0)
-        {
-            h0 = Quad<TLane>.Load(states, from, e);
-        }
-
-        if (TQuads.Value > 1)
-        {
-            a1 = Quad<TLane>.Load(view.A, parameter + (4L * e), e);
-            if (from >= 0)
-            {
-                h1 = Quad<TLane>.Load(states, from + (4L * e), e);
-            }
-        }
-
-        if (TQuads.Value > 2)
-        {
-            a2 = Quad<TLane>.Load(view.A, parameter + (8L * e), e);
-            if (from >= 0)
-            {
-                h2 = Quad<TLane>.Load(states, from + (8L * e), e);
-            }
-        }
-
-        if (TQuads.Value > 3)
-        {
-            a3 = Quad<TLane>.Load(view.A, parameter + (12L * e), e);
-            if (from >= 0)
-            {
-                h3 = Quad<TLane>.Load(states, from + (12L * e), e);
-            }
-        }
-
-        for (int t = t0; t < t1; t++)
-        {
-            TLane ut = TLane.Load(u, at), dt = TLane.Load(delta, at), x = dt * ut;
-            h0 = Quad<TLane>.Step(h0, a0, dt, x, b, bt);
-            TLane yt = Quad<TLane>.Dot(h0, c, ct, d * ut);
-            if (TQuads.Value > 1)
-            {
-                h1 = Quad<TLane>.Step(h1, a1, dt, x, b, bt + 4);
-                yt = Quad<TLane>.Dot(h1, c, ct + 4, yt);
-            }
-
-            if (TQuads.Value > 2)
-            {
-                h2 = Quad<TLane>.Step(h2, a2, dt, x, b, bt + 8);
-                yt = Quad<TLane>.Dot(h2, c, ct + 8, yt);
-            }
-
-            if (TQuads.Value > 3)
-            {
-                h3 = Quad<TLane>.Step(h3, a3, dt, x, b, bt + 12);
-                yt = Quad<TLane>.Dot(h3, c, ct + 12, yt);
-            }
-
-            TLane.Store(y, at, yt);
-            at += atStep;
-            bt += btStep;
-            ct += ctStep;
-        }
-
-        if (to >= 0)
-        {
-            Quad<TLane>.Store(states, to, e, h0);
-            if (TQuads.Value > 1)
-            {
-                Quad<TLane>.Store(states, to + (4L * e), e, h1);
-            }
-
-            if (TQuads.Value > 2)
-            {
-                Quad<TLane>.Store(states, to + (8L * e), e, h2);
-            }
-
-            if (TQuads.Value > 3)
-            {
-                Quad<TLane>.Store(states, to + (12L * e), e, h3);
-            }
-        }
-    }
 }
 
 /// <summary>
@@ -301,7 +175,7 @@ internal readonly struct ScanFold(ScanView view, Floats dy, Floats folds, Floats
             long row = l.Row(strip, adjoint != 0 ? begin + end - 1 - i : i), at = (row * e) + column;
             TLane dt = TLane.Load(delta, at);
             sum += dt;
-            Quad<TLane> decay = Quad<TLane>.Decay(dt, a);
+            Quad<TLane> decay = TLane.Exp2(dt, a);
             if (adjoint != 0)
             {
                 // An adjoint receives its token's term and then decays on its way back.
@@ -339,7 +213,7 @@ internal readonly struct ScanOfFolds(ScanView view, Floats folds, Floats sums, F
             long chunk = (sequence * chunks) + (adjoint != 0 ? chunks - 1 - i : i);
             TLane.Store(incoming, l.Slot(chunk, l.Begin(chunk), keep) + inSlot, flow);
             TLane fold = TLane.Load(folds, (chunk * l.States * e) + inSlot);
-            flow = TLane.Fma(TLane.Exp2(a * TLane.Load(sums, (chunk * e) + column)), flow, fold);
+            flow = TLane.Fma(TLane.Exp2(a, TLane.Load(sums, (chunk * e) + column)), flow, fold);
         }
     }
 }

@@ -49,6 +49,9 @@ public static class SelectiveScan
     /// <summary>The most states N per channel; N is a multiple of 4.</summary>
     public const int MaxStates = 16;
 
+    /// <summary>Channels over which dB and dC are summed before partial sums are written.</summary>
+    internal const int ChannelsPerGroup = 128;
+
     /// <summary>Tokens from one kept state to the next.</summary>
     /// <param name="device">Where the scan runs.</param>
     public static int SegmentOf(Device device) => device.Kind == DeviceKind.Cpu ? CpuSegment : GpuSegment;
@@ -105,16 +108,16 @@ public static class SelectiveScan
         switch (layout.States / 4)
         {
             case 1:
-                device.Strips(new ScanForward<OneQuad>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
+                Forward<OneQuad>(device, view, states.Memory, y.Memory, keep);
                 break;
             case 2:
-                device.Strips(new ScanForward<TwoQuads>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
+                Forward<TwoQuads>(device, view, states.Memory, y.Memory, keep);
                 break;
             case 3:
-                device.Strips(new ScanForward<ThreeQuads>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
+                Forward<ThreeQuads>(device, view, states.Memory, y.Memory, keep);
                 break;
             default:
-                device.Strips(new ScanForward<FourQuads>(view, states.Memory, y.Memory, keep), layout.Strips, layout.Channels);
+                Forward<FourQuads>(device, view, states.Memory, y.Memory, keep);
                 break;
         }
     }
@@ -133,7 +136,7 @@ public static class SelectiveScan
             Fold(device, view, incoming.Memory, dy.Memory, adjoint: 1, keep: 0);
         }
 
-        int n = layout.States, e = layout.Channels, groups = Divide(e, ScanBackward.ChannelsPerGroup);
+        int n = layout.States, e = layout.Channels, groups = Divide(e, SelectiveScan.ChannelsPerGroup);
         long rows = inputs.U.Rows;
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
         Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
@@ -156,6 +159,24 @@ public static class SelectiveScan
         FoldWanted(device, dD, parts, gradients.D);
         FoldWanted(device, dB, groups, gradients.B);
         FoldWanted(device, dC, groups, gradients.C);
+    }
+
+    private static void Forward<TQuads>(Device device, ScanView view, Floats states, Floats y, int keep)
+        where TQuads : struct, IQuads
+    {
+        ScanLayout l = view.Layout;
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            int lane = device.Lane(l.Channels), most = l.Channels / lane;
+            int groups = (int)Math.Clamp(EnoughCpuStrips / l.Strips, Math.Min(most, Divide(l.Channels, ChannelsPerGroup)), most);
+            Tensor scratch = device.Scratch.Rent(new(device.Workers, ScanForwardTiles<TQuads>.ScratchLength(l.Segment) * lane));
+            device.Tiles(
+                new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
+        }
+        else
+        {
+            device.Strips(new ScanForward<TQuads>(view, states, y, keep), l.Strips, l.Channels);
+        }
     }
 
     private static void FoldWanted(Device device, Tensor partial, int parts, Sink? to)
@@ -213,6 +234,9 @@ public static class SelectiveScan
             long wanted = device.Kind == DeviceKind.Cpu
                 ? EnoughCpuStrips / Math.Max(1, strips / device.Lane(channels))
                 : EnoughGpuThreads / strips;
+
+            // Folding runs through all tokens once more, so two or three chunks on a CPU gain nothing.
+            wanted = device.Kind == DeviceKind.Cpu && wanted < 4 ? 1 : wanted;
             chunks = (int)Math.Clamp(wanted, 1, Math.Max(1, tokens / (4 * segment)));
         }
 
