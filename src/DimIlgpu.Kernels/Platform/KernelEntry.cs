@@ -38,6 +38,10 @@ internal static class KernelEntry
         where TKernel : struct, IGroupKernel
         where TPlatform : struct, IPlatform => kernel.Execute<TPlatform>();
 
+    /// <summary>CUDA: the kernel lays out its own work over warps.</summary>
+    public static void Warps<TKernel>(TKernel kernel)
+        where TKernel : struct, IWarpKernel => kernel.Execute();
+
     /// <summary>CPU: each group takes a contiguous run of lanes.</summary>
     public static void CpuStrips<TKernel, TLane>(TKernel kernel, long strips, int columns)
         where TKernel : struct, IStripKernel

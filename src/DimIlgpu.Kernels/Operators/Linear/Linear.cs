@@ -103,6 +103,12 @@ public static class Linear
     private static void Multiply(
         Device device, int m, int n, int k, int batch, Matrix a, Matrix b, Tensor? bias, Sink c, int parts = 1)
     {
+        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        {
+            LinearTensorCores.Multiply(device, m, n, k, batch, a, b, bias, c);
+            return;
+        }
+
         if (parts > 1)
         {
             using ArenaScope scope = device.Scratch.Scope();
