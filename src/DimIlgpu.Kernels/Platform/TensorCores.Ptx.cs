@@ -28,7 +28,7 @@ internal static unsafe partial class TensorCores
     private static void PrintCopy(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
         MethodCall call = (MethodCall)value;
-        Print(generator, $"cp.async.cg.shared.global [{SharedAddress(generator, call[0])}], [{GlobalAddress(generator, call[1])}], 16");
+        Print(generator, $"cp.async.cg.shared.global.L2::128B [{SharedAddress(generator, call[0])}], [{GlobalAddress(generator, call[1])}], 16");
     }
 
     private static void PrintCommitCopies(PTXBackend backend, PTXCodeGenerator generator, Value value) =>

@@ -52,8 +52,17 @@ internal static class LinearTensorCores
     }
 
     private static void Launch<TOperands>(Device device, int batch, PackedOperand a, PackedOperand b, Product product)
-        where TOperands : struct, ITensorOperands =>
-        Launch<TOperands, Warps2X2>(device, batch, a, b, product);
+        where TOperands : struct, ITensorOperands
+    {
+        if (Environment.GetEnvironmentVariable("DIMILGPU_WARPS") == "2x4")
+        {
+            Launch<TOperands, Warps2X4>(device, batch, a, b, product);
+        }
+        else
+        {
+            Launch<TOperands, Warps2X2>(device, batch, a, b, product);
+        }
+    }
 
     private static void Launch<TOperands, TWarps>(Device device, int batch, PackedOperand a, PackedOperand b, Product product)
         where TOperands : struct, ITensorOperands
