@@ -51,6 +51,12 @@ internal static unsafe partial class TensorCores
         }
     }
 
+    private static void PrintLoadTransposed(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        string address = SharedAddress(generator, ((MethodCall)value)[0]);
+        Print(generator, $"ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {Vector(Results(generator, value))}, [{address}]");
+    }
+
     private static void PrintMultiplyBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
         PrintMultiply(generator, value, "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32");
 

@@ -58,6 +58,27 @@ internal static unsafe partial class TensorCores
         return tile;
     }
 
+    /// <summary>Loads 16 rows × 32 bytes of bfloat16 that lie in shared memory column by column.</summary>
+    /// <param name="shared">
+    /// 8 rows of one of 16 columns. For the left operand of a product, column <c>lane % 8 + lane / 16 * 8</c> and the rows'
+    /// half <c>lane / 8 % 2</c>; for the right one, column <c>lane % 16</c> and half <c>lane / 16</c>.
+    /// </param>
+    [IntrinsicImplementation]
+    public static WordQuad LoadTransposed(ref WordQuad shared)
+    {
+        nint* columns = WarpExchange.All((nint)Unsafe.AsPointer(ref shared));
+        WordQuad quad = default;
+        int* words = (int*)&quad;
+        int row = ILGPU.Warp.LaneIdx / 4, pair = ILGPU.Warp.LaneIdx % 4 * 2;
+        for (int matrix = 0; matrix < 4; matrix++)
+        {
+            ushort* low = (ushort*)columns[(8 * matrix) + pair], high = (ushort*)columns[(8 * matrix) + pair + 1];
+            words[matrix] = (high[row] << 16) | low[row];
+        }
+
+        return quad;
+    }
+
     /// <summary>c + a bᵀ, words being pairs of bfloat16, the earlier in the low half.</summary>
     [IntrinsicImplementation]
     public static AccumulatorTile MultiplyBFloat16(AccumulatorTile c, OperandTile a, OperandTile b) =>

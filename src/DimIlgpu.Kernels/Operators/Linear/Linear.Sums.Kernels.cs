@@ -3,10 +3,10 @@ using ILGPU;
 namespace DimIlgpu.Kernels;
 
 /// <summary>A thread's share of a warp's 64 × 64 sums in memory: rows m, m + 8 … m + 56, columns n, n + 1, n + 8 … n + 57.</summary>
-internal readonly struct LinearSums(Product product, int isPaired, int m, int n)
+internal readonly struct LinearSums(WarpProduct product, int m, int n)
 {
     // Whether the thread can read and write pairs without a look at each.
-    private bool IsWhole => isPaired != 0 && m + 56 < product.M && n + 57 < product.N;
+    private bool IsWhole => product.IsPaired != 0 && m + 56 < product.M && n + 57 < product.N;
 
     /// <summary>What the sums start from.</summary>
     public AccumulatorTile Start()

@@ -3,127 +3,140 @@ using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>CUDA: operands are rounded and laid out once, row by row along the reduction; then warps multiply them.</summary>
+/// <summary>CUDA's tensor cores: operands are rounded once, in a pass of their own, and then multiplied.</summary>
 /// <remarks>
-/// A product of its own layout for each of NT, NN and TN would read float32 operands again for every tile: 32 operations
-/// per byte from the L2, which is slower than the tensor cores by far. Packing reads each operand once.
+/// Tiles of float32 operands, rounded as each group loads them, would ask the L2 for a byte per 32 operations, which is
+/// slower than the tensor cores by far.
 /// </remarks>
 internal static class LinearTensorCores
 {
-    // By shape alone, so that sums never depend on the machine: enough groups for the largest GPUs.
-    private const int EnoughGroups = 256;
+    // By shape alone, so that sums never depend on the machine: some groups for each multiprocessor of the largest GPUs.
+    private const int EnoughGroups = 512;
     private const int FewestDepth = 512;
 
-    /// <summary>C (+)= A B (+ bias) for each of the batch.</summary>
-    public static void Multiply(Device device, int m, int n, int k, int batch, Matrix a, Matrix b, Tensor? bias, Sink c)
+    /// <inheritdoc cref="Linear.Forward"/>
+    public static void Forward(Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch)
     {
+        using ArenaScope scope = device.Scratch.Scope();
         if (device.MatrixPrecision == MatrixPrecision.BFloat16)
         {
-            Multiply<BFloat16Operands>(device, m, n, k, batch, a, b, bias, c);
+            Multiply<BFloat16Operands, RowsAlong, RowsAlong>(
+                device, Pack<BFloat16Operands>(device, x, batch), Pack<BFloat16Operands>(device, weight, batch), bias, new(y, Add: false), batch);
         }
         else
         {
-            Multiply<TensorFloat32Operands>(device, m, n, k, batch, a, b, bias, c);
+            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
+                device, Pack<TensorFloat32Operands>(device, x, batch), Pack<TensorFloat32Operands>(device, weight, batch), bias, new(y, Add: false), batch);
         }
     }
 
-    private static void Multiply<TOperands>(
-        Device device, int m, int n, int k, int batch, Matrix a, Matrix b, Tensor? bias, Sink c)
-        where TOperands : struct, ITensorOperands
+    /// <summary>The gradients of the operands; that of the bias is no product.</summary>
+    public static void Backward(Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, int batch)
     {
+        if (dx is { } target)
+        {
+            Check.Shape(target.Tensor, x.Shape, nameof(dx));
+        }
+
+        if (dWeight is { } shared)
+        {
+            Check.Dense(shared.Tensor, weight.Shape, nameof(dWeight));
+        }
+
         using ArenaScope scope = device.Scratch.Scope();
-        PackedOperand left = Pack<TOperands>(device, a, m, k, batch);
-        PackedOperand right = Pack<TOperands>(device, new(b.Memory, b.ColumnStride, b.RowStride, b.BatchStride), n, k, batch);
-        int groups = batch * Groups(m, Warps2X2.Rows) * Groups(n, Warps2X2.Columns);
-        int parts = bias is null ? Math.Clamp(Math.Min(EnoughGroups / groups, k / FewestDepth), 1, 64) : 1;
+        if (device.MatrixPrecision == MatrixPrecision.BFloat16)
+        {
+            PackedOperand output = Pack<BFloat16Operands>(device, dy, batch);
+            if (dx is { } input)
+            {
+                Multiply<BFloat16Operands, RowsAlong, RowsAcross>(
+                    device, output, Pack<BFloat16Operands>(device, weight, batch), null, input, batch);
+            }
+
+            if (dWeight is { } parameter)
+            {
+                Multiply<BFloat16Operands, RowsAcross, RowsAcross>(
+                    device, output, Pack<BFloat16Operands>(device, x, batch), null, parameter, batch);
+            }
+
+            return;
+        }
+
+        if (dx is { } gradient)
+        {
+            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
+                device, Pack<TensorFloat32Operands>(device, dy, batch), PackTransposed(device, weight, batch), null, gradient, batch);
+        }
+
+        if (dWeight is { } sum)
+        {
+            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
+                device, PackTransposed(device, dy, batch), PackTransposed(device, x, batch), null, sum, batch);
+        }
+    }
+
+    /// <summary>C (+)= A Bᵀ (+ bias) for each of the batch.</summary>
+    private static void Multiply<TOperands, TLeft, TRight>(
+        Device device, PackedOperand a, PackedOperand b, Tensor? bias, Sink c, int batch)
+        where TOperands : struct, ITensorOperands
+        where TLeft : struct, IOperandLayout
+        where TRight : struct, IOperandLayout
+    {
+        int m = checked((int)(c.Tensor.Rows / batch)), n = c.Tensor.Columns, steps = TLeft.Steps(a);
+        int groups = batch * Groups(m) * Groups(n), parts = 1;
+        if (bias is null)
+        {
+            int most = steps * TOperands.Elements * PackedOperand.StepChunks / FewestDepth;
+            parts = Math.Clamp(Math.Min(EnoughGroups / groups, most), 1, 64);
+        }
+
         if (parts == 1)
         {
             Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
             Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : target;
-            int start = bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
-            Launch<TOperands>(device, batch, left, right, new(m, n, k, 1, a, b, shift, target, start));
+            Launch(target, shift, bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero);
             return;
         }
 
         Tensor partial = device.Scratch.Rent(new((long)batch * parts, checked(m * n)));
         Matrix sums = new(partial.Memory, n, 1, (long)m * n);
-        Launch<TOperands>(device, batch, left, right, new(m, n, k, parts, a, b, sums, sums, LinearStart.Zero));
+        Launch(sums, sums, LinearStart.Zero);
         ColumnSum.Fold(device, partial, parts, c with { Tensor = c.Tensor.Reshape(new(batch, m * n)) });
+
+        void Launch(Matrix target, Matrix shift, int start) => device.Warps(
+            new LinearWarps<TOperands, TLeft, TRight>(a, b, new(m, n, parts, steps, shift, target, start)),
+            new Index3D(Groups(n), Groups(m), batch * parts),
+            LinearWarps<TOperands, TLeft, TRight>.Threads,
+            LinearWarps<TOperands, TLeft, TRight>.SharedBytes);
     }
 
-    private static void Launch<TOperands>(Device device, int batch, PackedOperand a, PackedOperand b, Product product)
+    private static int Groups(int length) => (length + PackedOperand.GroupRows - 1) / PackedOperand.GroupRows;
+
+    private static PackedOperand Pack<TOperands>(Device device, Tensor source, int batch)
         where TOperands : struct, ITensorOperands
     {
-        if (Environment.GetEnvironmentVariable("DIMILGPU_WARPS") == "2x4")
-        {
-            Launch<TOperands, Warps2X4>(device, batch, a, b, product);
-        }
-        else
-        {
-            Launch<TOperands, Warps2X2>(device, batch, a, b, product);
-        }
-    }
-
-    private static void Launch<TOperands, TWarps>(Device device, int batch, PackedOperand a, PackedOperand b, Product product)
-        where TOperands : struct, ITensorOperands
-        where TWarps : struct, IWarpGrid =>
+        int rows = checked((int)(source.Rows / batch));
+        PackedOperand packed = PackedOperand.Rent<TOperands>(device.Scratch, batch, rows, source.Columns);
+        int total = checked(batch * packed.Rows * packed.Pitch);
         device.Warps(
-            new LinearWarps<TOperands, TWarps>(a, b, product, IsPaired(product.C) ? 1 : 0),
-            new Index3D(Groups(product.N, TWarps.Columns), Groups(product.M, TWarps.Rows), batch * product.Parts),
-            TWarps.Rows * TWarps.Columns * TensorCores.Warp,
-            LinearWarps<TOperands, TWarps>.SharedBytes);
-
-    private static bool IsPaired(Matrix c) =>
-        c.Memory.View.LoadEffectiveAddressAsPtr() % (2 * sizeof(float)) == 0 && c.RowStride % 2 == 0 && c.BatchStride % 2 == 0;
-
-    private static int Groups(int length, int warps) => (length + (warps * TensorCores.Side) - 1) / (warps * TensorCores.Side);
-
-    /// <summary>Rounds a matrix (rows, k) whose elements have any strides, one of which is 1.</summary>
-    private static PackedOperand Pack<TOperands>(Device device, Matrix source, int rows, int k, int batch)
-        where TOperands : struct, ITensorOperands
-    {
-        int chunks = (k + TOperands.Elements - 1) / TOperands.Elements;
-        PackedOperand packed = PackedOperand.Rent(device.Scratch, (long)batch * rows, chunks);
-        int pitch = packed.Steps * PackedOperand.StepChunks;
-        if (source.ColumnStride == 1)
-        {
-            long total = (long)batch * rows * pitch;
-            long groups = (total + LinearPack<TOperands>.Threads - 1) / LinearPack<TOperands>.Threads;
-            device.Warps(
-                new LinearPack<TOperands>(source, packed.Chunks, total, k, pitch),
-                new Index3D(checked((int)groups), 1, 1), LinearPack<TOperands>.Threads);
-        }
-        else
-        {
-            const int side = LinearPackTransposed<TOperands>.Side;
-            device.Warps(
-                new LinearPackTransposed<TOperands>(source, packed.Chunks, rows, k, pitch),
-                new Index3D((rows + side - 1) / side, ((pitch * TOperands.Elements) + side - 1) / side, batch),
-                LinearPackTransposed<TOperands>.Threads);
-        }
-
+            new LinearPack<TOperands>(source.Memory, source.Pitch, packed, rows, source.Columns, total, IsQuads(source) ? 1 : 0),
+            new Index3D((total + LinearPack<TOperands>.Threads - 1) / LinearPack<TOperands>.Threads, 1, 1),
+            LinearPack<TOperands>.Threads);
         return packed;
     }
-}
 
-/// <summary>An operand rounded for the tensor cores: rows along the reduction, in steps of 64 bytes, zeros at the end.</summary>
-internal readonly struct PackedOperand(ArrayView<WordQuad> chunks, int steps)
-{
-    /// <summary>Chunks of 16 bytes that a group loads of each row at once.</summary>
-    public const int StepChunks = 4;
-
-    // The last group reads whole tiles, of which it uses what exists.
-    private const int MostRowsOfGroup = 256;
-
-    public readonly ArrayView<WordQuad> Chunks = chunks;
-
-    /// <summary>Steps of a row.</summary>
-    public readonly int Steps = steps;
-
-    public static PackedOperand Rent(Arena scratch, long rows, int chunks)
+    private static PackedOperand PackTransposed(Device device, Tensor source, int batch)
     {
-        int steps = (chunks + StepChunks - 1) / StepChunks;
-        Tensor memory = scratch.Rent(new(rows + MostRowsOfGroup, checked(steps * StepChunks * 4)));
-        return new(memory.View.Cast<WordQuad>(), steps);
+        int depth = checked((int)(source.Rows / batch));
+        PackedOperand packed = PackedOperand.Rent<TensorFloat32Operands>(device.Scratch, batch, source.Columns, depth);
+        const int side = LinearPackTransposed.Side;
+        device.Warps(
+            new LinearPackTransposed(source.Memory, source.Pitch, packed, source.Columns, depth),
+            new Index3D((source.Columns + side - 1) / side, ((packed.Pitch * TensorFloat32Operands.Elements) + side - 1) / side, batch),
+            LinearPackTransposed.Threads);
+        return packed;
     }
+
+    private static bool IsQuads(Tensor source) =>
+        source.View.LoadEffectiveAddressAsPtr() % (4 * sizeof(float)) == 0 && source.Pitch % 4 == 0;
 }

@@ -34,6 +34,12 @@ public static class Linear
             Check.Shape(b, new(batch, n), nameof(bias));
         }
 
+        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        {
+            LinearTensorCores.Forward(device, x, weight, bias, y, batch);
+            return;
+        }
+
         Multiply(
             device, m, n, k, batch,
             new(x.Memory, x.Pitch, 1, (long)m * x.Pitch),
@@ -55,6 +61,12 @@ public static class Linear
         Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, Sink? dBias, int batch = 1)
     {
         (int m, int n, int k) = CheckShapes(x, weight, dy, batch);
+        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        {
+            LinearTensorCores.Backward(device, x, weight, dy, dx, dWeight, batch);
+            (dx, dWeight) = (null, null);
+        }
+
         if (dx is { } input)
         {
             Check.Shape(input.Tensor, x.Shape, nameof(dx));
@@ -103,12 +115,6 @@ public static class Linear
     private static void Multiply(
         Device device, int m, int n, int k, int batch, Matrix a, Matrix b, Tensor? bias, Sink c, int parts = 1)
     {
-        if (device.MatrixPrecision != MatrixPrecision.Float32)
-        {
-            LinearTensorCores.Multiply(device, m, n, k, batch, a, b, bias, c);
-            return;
-        }
-
         if (parts > 1)
         {
             using ArenaScope scope = device.Scratch.Scope();
