@@ -4,8 +4,12 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>The product with a weight matrix, plus a bias.</summary>
 /// <remarks>
-/// <para>Y = X Wᵀ + b, with X (M, K), W (N, K), b (1, N), Y (M, N); true float32.</para>
+/// <para>Y = X Wᵀ + b, with X (M, K), W (N, K), b (1, N), Y (M, N).</para>
 /// <para>dX += dY W; dW += dYᵀ X; db += Σ_rows dY.</para>
+/// <para>
+/// True float32, unless the device was opened with another <see cref="MatrixPrecision"/>: then the operands of the three
+/// products are rounded; sums and results are float32 still.
+/// </para>
 /// <para>
 /// A batch of G weights, as of the two scan directions, is stacked by rows: X (G·M, K), W (G·N, K), b (G, N),
 /// Y (G·M, N), and each block meets its own weight.
