@@ -104,7 +104,7 @@ public sealed class Device : IDisposable
                 AcceleratorType.OpenCL => DeviceKind.OpenCl,
                 _ => DeviceKind.Cpu,
             };
-            CheckPrecision(accelerator, options.MatrixPrecision);
+            CheckPrecision(accelerator, options);
             return new(context, accelerator, kind, options);
         }
         catch
@@ -121,7 +121,8 @@ public sealed class Device : IDisposable
     /// <param name="precision">Anything but float32 runs CUDA's kernels for tensor cores, in warps of 32.</param>
     internal static Device OpenSimt(MatrixPrecision precision = MatrixPrecision.Float32)
     {
-        int warp = precision == MatrixPrecision.Float32 ? 16 : 32;
+        // One warp of the largest group: barriers then join exactly the threads of a group.
+        int warp = precision == MatrixPrecision.Float32 ? 16 : TensorCores.Warp;
         Context context = Context.Create(builder => builder
             .CPU(new CPUDevice(warp, GroupSize / warp, 1)).EnableIntrinsics());
         return new(
@@ -251,13 +252,13 @@ public sealed class Device : IDisposable
         return lane;
     }
 
-    private static void CheckPrecision(Accelerator accelerator, MatrixPrecision precision)
+    private static void CheckPrecision(Accelerator accelerator, DeviceOptions options)
     {
-        if (precision != MatrixPrecision.Float32 && !(accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80))
+        if (options.MatrixPrecision != MatrixPrecision.Float32 && !(accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80))
         {
             throw new ArgumentException(
-                $"{precision} products need CUDA on compute capability 8.0 or newer; this device is {accelerator.Name}. Use Float32.",
-                nameof(precision));
+                $"{options.MatrixPrecision} products need CUDA on compute capability 8.0 or newer; this device is {accelerator.Name}. Use Float32.",
+                nameof(options));
         }
     }
 

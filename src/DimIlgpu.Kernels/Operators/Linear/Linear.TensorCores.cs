@@ -43,6 +43,11 @@ internal static class LinearTensorCores
             Check.Dense(shared.Tensor, weight.Shape, nameof(dWeight));
         }
 
+        if (dx is null && dWeight is null)
+        {
+            return;
+        }
+
         using ArenaScope scope = device.Scratch.Scope();
         if (device.MatrixPrecision == MatrixPrecision.BFloat16)
         {
@@ -84,7 +89,7 @@ internal static class LinearTensorCores
     {
         int m = checked((int)(c.Tensor.Rows / batch)), n = c.Tensor.Columns, steps = TLeft.Steps(a);
         int groups = batch * Groups(m) * Groups(n), parts = 1;
-        if (bias is null)
+        if (bias is null && c.Tensor.IsContiguous)
         {
             int most = steps * TOperands.Elements * PackedOperand.StepChunks / FewestDepth;
             parts = Math.Clamp(Math.Min(EnoughGroups / groups, most), 1, 64);
