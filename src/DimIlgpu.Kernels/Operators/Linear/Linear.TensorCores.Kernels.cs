@@ -7,7 +7,7 @@ namespace DimIlgpu.Kernels;
 /// C = A Bᵀ of packed operands, 128 × 128 by a group of four warps. Each warp keeps 64 × 64 sums in registers; operands
 /// flow through shared memory in steps of 64 bytes of the reduction, four in the making: three copied ahead, one multiplied.
 /// </summary>
-/// <remarks>Two groups fit on a multiprocessor, so that one computes while the other starts or stores.</remarks>
+/// <remarks>Two groups fit on a multiprocessor of sm_80 or sm_90, so that one can compute while the other starts or stores.</remarks>
 [KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong))]
 [KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross))]
 [KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross))]

@@ -5,8 +5,8 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>CUDA's tensor cores: operands are rounded once, in a pass of their own, and then multiplied.</summary>
 /// <remarks>
-/// Tiles of float32 operands, rounded as each group loads them, would ask the L2 for a byte per 32 operations, which is
-/// slower than the tensor cores by far.
+/// Tiles of float32 operands, rounded as each group loads them, would ask the L2 for a byte per 32 operations: more than
+/// it is thought to give (ADR 8).
 /// </remarks>
 internal static class LinearTensorCores
 {
