@@ -22,6 +22,8 @@ public sealed partial class CompilationTests
 {
     public static TheoryData<string> Kernels => [.. Entries.Keys];
 
+    public static TheoryData<string> PortableKernels => [.. Entries.Where(e => e.Value.Entry != "Warps").Select(e => e.Key)];
+
     private static Dictionary<string, (Type Kernel, string Entry)> Entries { get; } = typeof(Device).Assembly.GetTypes()
         .Where(type => type.IsValueType && !type.IsGenericTypeDefinition)
         .Concat(typeof(Device).Assembly.GetTypes().SelectMany(type =>
@@ -31,6 +33,7 @@ public sealed partial class CompilationTests
             (Interface: typeof(IStripKernel), Entry: "Strips"),
             (Interface: typeof(IRowKernel), Entry: "Rows"),
             (Interface: typeof(IGroupKernel), Entry: "Groups"),
+            (Interface: typeof(IWarpKernel), Entry: "Warps"),
         }.Where(kind => type.IsAssignableTo(kind.Interface)).Select(kind => (type, kind.Entry)))
         .ToDictionary(k => Name(k.type), k => (k.type, k.Entry));
 
@@ -42,6 +45,11 @@ public sealed partial class CompilationTests
         using PTXBackend backend = new(context, new CudaCapabilityContext(architecture), architecture, new CudaInstructionSet(7, 8), null!);
         string ptx = ((PTXCompiledKernel)backend.Compile(Entry(kernel, typeof(CudaPlatform)), default)).PTXAssembly;
         Assert.Contains(".entry", ptx, StringComparison.Ordinal);
+        if (Environment.GetEnvironmentVariable("DIMILGPU_PTX") is { } folder)
+        {
+            File.WriteAllText(Path.Combine(folder, $"{kernel}.ptx"), ptx);
+        }
+
         if (Ptxas is null)
         {
             Assert.False(
@@ -69,7 +77,7 @@ public sealed partial class CompilationTests
         }
     }
 
-    [Theory, MemberData(nameof(Kernels))]
+    [Theory, MemberData(nameof(PortableKernels))]
     public void Translates_to_OpenCl(string kernel)
     {
         using Context context = NewContext();

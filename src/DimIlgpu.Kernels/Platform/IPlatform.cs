@@ -42,6 +42,13 @@ internal interface IGroupKernel
         where TPlatform : struct, IPlatform;
 }
 
+/// <summary>A CUDA kernel of whole warps, for what no other back end has: tensor cores, asynchronous copies.</summary>
+internal interface IWarpKernel
+{
+    /// <summary>Computes this group's part; every thread must reach every barrier.</summary>
+    void Execute();
+}
+
 /// <summary>A CPU kernel of independent tiles over raw memory.</summary>
 internal interface ITileKernel
 {

@@ -23,6 +23,7 @@ internal static class Intrinsics
         MethodInfo barrier = typeof(Intrinsics).GetMethod(nameof(Barrier), BindingFlags.Public | BindingFlags.Static)!;
         builder.GetIntrinsicManager().RegisterMethod(
             barrier, new CLIntrinsic(typeof(Intrinsics), nameof(OpenClBarrier), IntrinsicImplementationMode.GenerateCode));
+        TensorCores.Register(builder.GetIntrinsicManager());
         return builder;
     }
 

@@ -34,4 +34,8 @@ internal static class KernelEntry
     public static void Groups<TKernel, TPlatform>(TKernel kernel)
         where TKernel : struct, IGroupKernel
         where TPlatform : struct, IPlatform => kernel.Execute<TPlatform>();
+
+    /// <summary>CUDA: the kernel lays out its own work over warps.</summary>
+    public static void Warps<TKernel>(TKernel kernel)
+        where TKernel : struct, IWarpKernel => kernel.Execute();
 }

@@ -2,6 +2,7 @@ using System.Numerics;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
 
 namespace DimIlgpu.Kernels;
 
@@ -42,6 +43,7 @@ public sealed class Device : IDisposable
     {
         (this.context, this.Accelerator, this.Kind) = (context, accelerator, kind);
         this.Team = kind != DeviceKind.Cpu ? null : new(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        this.MatrixPrecision = options.MatrixPrecision;
         this.LaneWidth = kind == DeviceKind.Cpu
             ? options.LaneWidth == 0 ? DeviceCatalog.WidestLane() : options.LaneWidth
             : 1;
@@ -56,8 +58,16 @@ public sealed class Device : IDisposable
     public string Name => this.Kind switch
     {
         DeviceKind.Cpu => $"CPU accelerator, {this.Threads} threads, {this.LaneWidth} lanes",
-        _ => this.Accelerator.Name,
+        _ => this.Accelerator.Name + this.MatrixPrecision switch
+        {
+            MatrixPrecision.BFloat16 => ", products in bf16",
+            MatrixPrecision.TensorFloat32 => ", products in tf32",
+            _ => "",
+        },
     };
+
+    /// <summary>How this device multiplies matrices.</summary>
+    public MatrixPrecision MatrixPrecision { get; }
 
     /// <summary>Threads that run at once on the CPU accelerator.</summary>
     public int Threads => this.Team?.Threads ?? 1;
@@ -86,8 +96,8 @@ public sealed class Device : IDisposable
 
     /// <summary>Opens a device.</summary>
     /// <param name="id"><c>auto</c> (CUDA, then OpenCL GPUs, then the CPU), <c>cpu</c>, <c>opencl[:i]</c> or <c>cuda[:i]</c>.</param>
-    /// <param name="options">Threads and lanes of the CPU accelerator; null for the defaults.</param>
-    /// <exception cref="ArgumentException">There is no such device; the message lists what was found.</exception>
+    /// <param name="options">Threads and lanes of the CPU accelerator, precision of products; null for the defaults.</param>
+    /// <exception cref="ArgumentException">There is no such device, or it lacks the precision; the message says what was found.</exception>
     public static Device Open(string id = "auto", DeviceOptions? options = null)
     {
         options ??= new();
@@ -101,6 +111,7 @@ public sealed class Device : IDisposable
                 AcceleratorType.OpenCL => DeviceKind.OpenCl,
                 _ => DeviceKind.Cpu,
             };
+            CheckPrecision(accelerator, options);
             return new(context, accelerator, kind, options);
         }
         catch
@@ -114,12 +125,15 @@ public sealed class Device : IDisposable
     public static IReadOnlyList<DeviceInfo> List() => DeviceCatalog.List();
 
     /// <summary>Opens simulated threads, which run the GPU form of a kernel slowly: for tests on tiny shapes.</summary>
-    internal static Device OpenSimt()
+    /// <param name="precision">Anything but float32 runs CUDA's kernels for tensor cores, in warps of 32.</param>
+    internal static Device OpenSimt(MatrixPrecision precision = MatrixPrecision.Float32)
     {
         // One warp of the largest group: barriers then join exactly the threads of a group.
+        int warp = precision == MatrixPrecision.Float32 ? 16 : TensorCores.Warp;
         Context context = Context.Create(builder => builder
-            .CPU(new CPUDevice(16, GroupSize / 16, 1)).EnableIntrinsics());
-        return new(context, context.GetCPUDevices()[0].CreateCPUAccelerator(context), DeviceKind.CpuSimt, new());
+            .CPU(new CPUDevice(warp, GroupSize / warp, 1)).EnableIntrinsics());
+        return new(
+            context, context.GetCPUDevices()[0].CreateCPUAccelerator(context), DeviceKind.CpuSimt, new() { MatrixPrecision = precision });
     }
 
     /// <summary>Waits until everything that was launched has run.</summary>
@@ -186,6 +200,28 @@ public sealed class Device : IDisposable
             this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>))(
             this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1)), kernel);
 
+    /// <summary>Runs a CUDA kernel of warps; simulated threads run it in tests.</summary>
+    /// <param name="kernel">The kernel and its arguments.</param>
+    /// <param name="groups">The grid.</param>
+    /// <param name="size">Threads per group.</param>
+    /// <param name="sharedBytes">Dynamic shared memory, which may exceed what a kernel can declare.</param>
+    internal void Warps<TKernel>(in TKernel kernel, Index3D groups, int size, int sharedBytes = 0)
+        where TKernel : struct, IWarpKernel
+    {
+        Action<AcceleratorStream, KernelConfig, TKernel> launch = this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ =>
+        {
+            var loaded = this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps);
+            if (loaded.TryGetKernel(out Kernel? compiled) && compiled is CudaKernel cuda && sharedBytes > 0)
+            {
+                CudaFunction.AllowSharedMemory(cuda, sharedBytes);
+            }
+
+            return loaded;
+        });
+        SharedMemoryConfig shared = sharedBytes > 0 ? SharedMemoryConfig.RequestDynamic<byte>(sharedBytes) : default;
+        launch(this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1), shared), kernel);
+    }
+
     /// <summary>Runs a CPU kernel of independent tiles.</summary>
     /// <param name="kernel">The kernel and its arguments.</param>
     /// <param name="tiles">Number of tiles.</param>
@@ -210,9 +246,19 @@ public sealed class Device : IDisposable
         return lane;
     }
 
+    private static void CheckPrecision(Accelerator accelerator, DeviceOptions options)
+    {
+        if (options.MatrixPrecision != MatrixPrecision.Float32 && !(accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80))
+        {
+            throw new ArgumentException(
+                $"{options.MatrixPrecision} products need CUDA on compute capability 8.0 or newer; this device is {accelerator.Name}. Use Float32.",
+                nameof(options));
+        }
+    }
+
     private int Threading(int columns)
     {
-        int warp = this.Kind == DeviceKind.CpuSimt ? 16 : 32;
+        int warp = this.Kind == DeviceKind.CpuSimt ? this.Accelerator.WarpSize : 32;
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(columns, GroupSize));
         return Math.Min(Math.Max(size, warp), this.Accelerator.MaxNumThreadsPerGroup);
     }

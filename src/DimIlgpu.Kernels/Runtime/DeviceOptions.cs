@@ -28,6 +28,9 @@ public sealed record DeviceOptions
             field = value;
         }
     }
+
+    /// <summary>How matrices are multiplied; anything but true float32 needs CUDA on compute capability 8.0 or newer.</summary>
+    public MatrixPrecision MatrixPrecision { get; init; }
 }
 
 /// <summary>A device that was found.</summary>

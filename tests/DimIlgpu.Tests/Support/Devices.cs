@@ -14,6 +14,10 @@ public enum TestDevice
     Simt,
     OpenCl,
     Cuda,
+    SimtTf32,
+    SimtBf16,
+    CudaTf32,
+    CudaBf16,
 }
 
 internal static class Devices
@@ -25,15 +29,18 @@ internal static class Devices
     /// Every form that this machine has, or those of them that <c>DIMILGPU_DEVICES</c> names (<c>opencl</c>, <c>cpu,simt</c>,
     /// <c>cpu16</c>). <see cref="DevicePresenceTests"/> says which the machine lacks.
     /// </summary>
-    public static IEnumerable<TestDevice> All { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "");
+    public static IEnumerable<TestDevice> All { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "", d => d < TestDevice.SimtTf32);
 
     /// <summary>Every form but the simulated threads, which are slow.</summary>
     public static IEnumerable<TestDevice> Fast { get; } = [.. All.Where(d => d != TestDevice.Simt)];
 
+    /// <summary>Those that round the operands of products: tensor cores, and the simulated threads that stand in for them.</summary>
+    public static IEnumerable<TestDevice> Rounding { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "", d => d >= TestDevice.SimtTf32);
+
     public static bool IsPresent(TestDevice kind) => kind switch
     {
         TestDevice.OpenCl => Found.Any(d => d.Id.StartsWith("opencl", StringComparison.Ordinal)),
-        TestDevice.Cuda => Found.Any(d => d.Id.StartsWith("cuda", StringComparison.Ordinal)),
+        TestDevice.Cuda or TestDevice.CudaTf32 or TestDevice.CudaBf16 => Found.Any(d => d.Id.StartsWith("cuda", StringComparison.Ordinal)),
         _ => true,
     };
 
@@ -49,24 +56,25 @@ internal static class Devices
         TestDevice.Simt => Device.OpenSimt(),
         TestDevice.OpenCl => Device.Open("opencl"),
         TestDevice.Cuda => Device.Open("cuda"),
+        TestDevice.SimtTf32 => Device.OpenSimt(MatrixPrecision.TensorFloat32),
+        TestDevice.SimtBf16 => Device.OpenSimt(MatrixPrecision.BFloat16),
+        TestDevice.CudaTf32 => Device.Open("cuda", new() { MatrixPrecision = MatrixPrecision.TensorFloat32 }),
+        TestDevice.CudaBf16 => Device.Open("cuda", new() { MatrixPrecision = MatrixPrecision.BFloat16 }),
         TestDevice.Cpu16 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 16 }),
         TestDevice.Cpu8 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 8 }),
         TestDevice.Cpu4 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 4 }),
         _ => Device.Open("cpu", new() { Threads = 2, LaneWidth = 1 }),
     };
 
-    private static TestDevice[] Wanted(string names)
+    private static TestDevice[] Wanted(string names, Func<TestDevice, bool> kind)
     {
         TestDevice[] present = [.. Enum.GetValues<TestDevice>().Where(IsPresent)];
         string[] prefixes = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (prefixes.Length == 0)
-        {
-            return present;
-        }
-
-        TestDevice[] wanted = [.. present.Where(d => prefixes.Any(p => d.ToString().StartsWith(p, StringComparison.OrdinalIgnoreCase)))];
+        TestDevice[] wanted = prefixes.Length == 0
+            ? present
+            : [.. present.Where(d => prefixes.Any(p => d.ToString().StartsWith(p, StringComparison.OrdinalIgnoreCase)))];
         return wanted.Length > 0
-            ? wanted
+            ? [.. wanted.Where(kind)]
             : throw new InvalidOperationException($"DIMILGPU_DEVICES asks for '{names}'; this machine has {string.Join(", ", present)}.");
     }
 }

@@ -4,8 +4,12 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>The product with a weight matrix, plus a bias.</summary>
 /// <remarks>
-/// <para>Y = X Wᵀ + b, with X (M, K), W (N, K), b (1, N), Y (M, N); true float32.</para>
+/// <para>Y = X Wᵀ + b, with X (M, K), W (N, K), b (1, N), Y (M, N).</para>
 /// <para>dX += dY W; dW += dYᵀ X; db += Σ_rows dY.</para>
+/// <para>
+/// True float32, unless the device was opened with another <see cref="MatrixPrecision"/>: then the operands of the three
+/// products are rounded; sums and results are float32 still.
+/// </para>
 /// <para>
 /// A batch of G weights, as of the two scan directions, is stacked by rows: X (G·M, K), W (G·N, K), b (G, N),
 /// Y (G·M, N), and each block meets its own weight.
@@ -34,6 +38,12 @@ public static class Linear
             Check.Shape(b, new(batch, n), nameof(bias));
         }
 
+        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        {
+            LinearTensorCores.Forward(device, x, weight, bias, y, batch);
+            return;
+        }
+
         Multiply(
             device, m, n, k, batch,
             new(x.Memory, x.Pitch, 1, (long)m * x.Pitch),
@@ -55,6 +65,12 @@ public static class Linear
         Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, Sink? dBias, int batch = 1)
     {
         (int m, int n, int k) = CheckShapes(x, weight, dy, batch);
+        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        {
+            LinearTensorCores.Backward(device, x, weight, dy, dx, dWeight, batch);
+            (dx, dWeight) = (null, null);
+        }
+
         if (dx is { } input)
         {
             Check.Shape(input.Tensor, x.Shape, nameof(dx));

@@ -1,0 +1,27 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ILGPU.Runtime.Cuda;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>What ILGPU does not ask of CUDA's driver.</summary>
+internal static partial class CudaFunction
+{
+    private const int MaxDynamicSharedSizeBytes = 8;
+
+    /// <summary>Lets a kernel be launched with more dynamic shared memory than the 48 KB that every device grants.</summary>
+    /// <exception cref="NotSupportedException">The device has less.</exception>
+    public static void AllowSharedMemory(CudaKernel kernel, int bytes)
+    {
+        int error = SetAttribute(kernel.FunctionPtr, MaxDynamicSharedSizeBytes, bytes);
+        if (error != 0)
+        {
+            throw new NotSupportedException(string.Create(
+                CultureInfo.InvariantCulture, $"CUDA error {error}: the device does not grant {bytes} bytes of shared memory to a group."));
+        }
+    }
+
+    [LibraryImport("cuda", EntryPoint = "cuFuncSetAttribute")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int SetAttribute(nint function, int attribute, int value);
+}

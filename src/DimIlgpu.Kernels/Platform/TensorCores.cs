@@ -1,0 +1,141 @@
+using System.Runtime.CompilerServices;
+using ILGPU.IR.Intrinsics;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>
+/// What CUDA's tensor cores and asynchronous copies do, for a warp of 32 threads; compute capability 8.0.
+/// </summary>
+/// <remarks>
+/// On CUDA each is the instructions that <c>TensorCores.Ptx.cs</c> prints. The bodies here compute the same on simulated
+/// threads, so that the kernels are tested without a GPU. Operands of a product have the same bytes in either format:
+/// one step is 32 bytes of each row, 16 bfloat16 or 8 tf32.
+/// </remarks>
+internal static unsafe partial class TensorCores
+{
+    /// <summary>Threads of a warp.</summary>
+    public const int Warp = 32;
+
+    /// <summary>Rows of an <see cref="OperandTile"/>, and rows and columns of an <see cref="AccumulatorTile"/>.</summary>
+    public const int Side = 64;
+
+    /// <summary>Starts a copy of 16 bytes, both ends aligned to 16, to shared memory.</summary>
+    [IntrinsicImplementation]
+    public static void Copy(ref WordQuad shared, ref WordQuad source) => shared = source;
+
+    /// <summary>Ends a group of copies, which may be empty.</summary>
+    [IntrinsicImplementation]
+    public static void CommitCopies()
+    {
+        // The copies above are done when they return.
+    }
+
+    /// <summary>Waits until no more than the <paramref name="pending"/> last groups of copies, a constant, are unfinished.</summary>
+    [IntrinsicImplementation]
+    public static void AwaitCopies(int pending) => _ = pending;
+
+    /// <summary>Loads 64 rows × 32 bytes from shared memory, rows being 64 bytes apart.</summary>
+    /// <param name="shared">
+    /// One of the first 16 rows, and one of its two halves. For the left operand of a product, row <c>lane % 16</c> and half
+    /// <c>lane / 16</c>; for the right one, row <c>lane % 8 + lane / 16 * 8</c> and half <c>lane / 8 % 2</c>.
+    /// </param>
+    [IntrinsicImplementation]
+    public static OperandTile Load(ref WordQuad shared)
+    {
+        nint* rows = WarpExchange.All((nint)Unsafe.AsPointer(ref shared));
+        OperandTile tile = default;
+        WordQuad* quads = &tile.T0;
+        for (int i = 0; i < 4; i++)
+        {
+            int* words = (int*)&quads[i];
+            for (int matrix = 0; matrix < 4; matrix++)
+            {
+                int* row = (int*)rows[(8 * matrix) + (ILGPU.Warp.LaneIdx / 4)];
+                words[matrix] = row[(i * 16 * 16) + (ILGPU.Warp.LaneIdx % 4)];
+            }
+        }
+
+        return tile;
+    }
+
+    /// <summary>Loads 16 rows × 32 bytes of bfloat16 that lie in shared memory column by column.</summary>
+    /// <param name="shared">
+    /// 8 rows of one of 16 columns. For the left operand of a product, column <c>lane % 8 + lane / 16 * 8</c> and the rows'
+    /// half <c>lane / 8 % 2</c>; for the right one, column <c>lane % 16</c> and half <c>lane / 16</c>.
+    /// </param>
+    [IntrinsicImplementation]
+    public static WordQuad LoadTransposed(ref WordQuad shared)
+    {
+        nint* columns = WarpExchange.All((nint)Unsafe.AsPointer(ref shared));
+        WordQuad quad = default;
+        int* words = (int*)&quad;
+        int row = ILGPU.Warp.LaneIdx / 4, pair = ILGPU.Warp.LaneIdx % 4 * 2;
+        for (int matrix = 0; matrix < 4; matrix++)
+        {
+            ushort* low = (ushort*)columns[(8 * matrix) + pair], high = (ushort*)columns[(8 * matrix) + pair + 1];
+            words[matrix] = (high[row] << 16) | low[row];
+        }
+
+        return quad;
+    }
+
+    /// <summary>c + a bᵀ, words being pairs of bfloat16, the earlier in the low half.</summary>
+    [IntrinsicImplementation]
+    public static AccumulatorTile MultiplyBFloat16(AccumulatorTile c, OperandTile a, OperandTile b) =>
+        Multiply(c, a, b, &DotBFloat16);
+
+    /// <summary>c + a bᵀ, words being tf32.</summary>
+    [IntrinsicImplementation]
+    public static AccumulatorTile MultiplyTensorFloat32(AccumulatorTile c, OperandTile a, OperandTile b) =>
+        Multiply(c, a, b, &DotTensorFloat32);
+
+    /// <summary>A pair of bfloat16, rounded to the nearest, ties to even.</summary>
+    [IntrinsicImplementation]
+    public static int RoundBFloat16(float low, float high) => (Upper(high) << 16) | Upper(low);
+
+    /// <summary>The nearest tf32, ties away from zero.</summary>
+    [IntrinsicImplementation]
+    public static int RoundTensorFloat32(float x)
+    {
+        const int dropped = (1 << 13) - 1;
+        int bits = BitConverter.SingleToInt32Bits(x);
+        return float.IsNaN(x) ? 0x7fffffff : float.IsInfinity(x) ? bits : (bits + (1 << 12)) & ~dropped;
+    }
+
+    private static int Upper(float x)
+    {
+        int bits = BitConverter.SingleToInt32Bits(x);
+        return float.IsNaN(x) ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >>> 16;
+    }
+
+    private static float DotBFloat16(int a, int b) =>
+        (BitConverter.Int32BitsToSingle(a << 16) * BitConverter.Int32BitsToSingle(b << 16)) +
+        (BitConverter.Int32BitsToSingle(a & ~0xffff) * BitConverter.Int32BitsToSingle(b & ~0xffff));
+
+    private static float DotTensorFloat32(int a, int b) => BitConverter.Int32BitsToSingle(a) * BitConverter.Int32BitsToSingle(b);
+
+    /// <summary>Each thread computes its own sums from the operands of all.</summary>
+    private static AccumulatorTile Multiply(AccumulatorTile c, OperandTile a, OperandTile b, delegate*<int, int, float> dot)
+    {
+        (OperandTile A, OperandTile B)* all = WarpExchange.All((a, b));
+        float* sums = (float*)&c;
+        for (int i = 0; i < AccumulatorTileLength; i++)
+        {
+            // Tiles of 16 × 8, four sums of each: (row, column), then the next column, then both eight rows below.
+            int tile = i / 4, row = (tile / 8 * 16) + (i % 4 / 2 * 8) + (ILGPU.Warp.LaneIdx / 4);
+            int column = (tile % 8 * 8) + (ILGPU.Warp.LaneIdx % 4 * 2) + (i % 2);
+            for (int word = 0; word < 8; word++)
+            {
+                sums[i] += dot(
+                    Word(&all[(row % 8 * 4) + (word % 4)].A, row / 16, word / 4, row / 8 % 2),
+                    Word(&all[(column % 8 * 4) + (word % 4)].B, column / 16, column / 8 % 2, word / 4));
+            }
+        }
+
+        return c;
+    }
+
+    private const int AccumulatorTileLength = 128;
+
+    private static int Word(OperandTile* tile, int quad, int upper, int lower) => ((int*)tile)[(quad * 4) + (upper * 2) + lower];
+}
