@@ -57,9 +57,10 @@ internal static class KernelEntry
         CpuLoop.Tiles<TKernel, TLane>(in kernel, tiles, Grid.IdxX, Grid.DimX);
 
     /// <summary>The CPU's loops, which the GPU front end never reads.</summary>
+    /// <remarks>Never inlined: ILGPU's launcher would use up what the JIT is willing to inline before a kernel's own code.</remarks>
     private static class CpuLoop
     {
-        [IntrinsicImplementation, MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [IntrinsicImplementation, MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
         public static void Strips<TKernel, TLane>(in TKernel kernel, long strips, int columns, int group, int groups)
             where TKernel : struct, IStripKernel
             where TLane : unmanaged, ICpuLane<TLane>
@@ -79,7 +80,7 @@ internal static class KernelEntry
             }
         }
 
-        [IntrinsicImplementation, MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [IntrinsicImplementation, MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
         public static void Rows<TKernel, TLane>(in TKernel kernel, long rows, int group, int groups)
             where TKernel : struct, IRowKernel
             where TLane : unmanaged, ICpuLane<TLane>
@@ -91,7 +92,7 @@ internal static class KernelEntry
             }
         }
 
-        [IntrinsicImplementation]
+        [IntrinsicImplementation, MethodImpl(MethodImplOptions.NoInlining)]
         public static void Tiles<TKernel, TLane>(in TKernel kernel, long tiles, int group, int groups)
             where TKernel : struct, ITileKernel
             where TLane : unmanaged, ICpuLane<TLane>
