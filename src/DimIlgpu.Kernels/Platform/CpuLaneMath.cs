@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace DimIlgpu.Kernels;
 
@@ -14,6 +15,15 @@ internal static class CpuLaneMath
 
     // ln 2 is LogTwo − LogTwoRest, so that k · LogTwo is exact within a fused multiply-add and the rest keeps what it lacks.
     private const float LogTwo = 0.693147182f, LogTwoRest = 1.90465421e-9f;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Prefetch(float* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(address);
+        }
+    }
 
     /// <summary>2^x for x below 127, by a fifth-degree polynomial on [−½, ½], our own minimax fit; relative error 9.2e-08 before rounding.</summary>
     /// <remarks>2^0 is exactly 1: a decay that rounds above 1 would make slow states grow.</remarks>

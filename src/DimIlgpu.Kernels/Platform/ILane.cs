@@ -27,6 +27,12 @@ internal interface ILane<T> :
     /// <summary>Writes elements index … index + Count − 1.</summary>
     static abstract void Store(Floats memory, long index, T value);
 
+    /// <summary>
+    /// Elements from an index on will be loaded or stored soon: for a body that walks down rows, where the CPU's own
+    /// prefetcher, which follows rows, comes too late. Nothing on a GPU.
+    /// </summary>
+    static abstract void Prefetch(Floats memory, long index);
+
     /// <summary>One element as a scalar.</summary>
     static abstract float Read(Floats memory, long index);
 

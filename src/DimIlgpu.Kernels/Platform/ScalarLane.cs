@@ -20,6 +20,9 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static void Store(Floats memory, long index, ScalarLane value) => ((float*)memory.Address)[index] = value.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(Floats memory, long index) => CpuLaneMath.Prefetch(((float*)memory.Address) + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,6 +16,10 @@ internal readonly struct ThreadLane(float value) : ILane<ThreadLane>
 
     public static void Store(Floats memory, long index, ThreadLane value) => memory.View[index] = value.value;
 
+    public static void Prefetch(Floats memory, long index)
+    {
+    }
+
     public static float Read(Floats memory, long index) => memory.View[index];
 
     public static int ReadInt(Floats memory, long index) => (int)Interop.FloatAsInt(memory.View[index]);

@@ -21,6 +21,9 @@ internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane
     public static void Store(Floats memory, long index, Vector128Lane value) => value.value.Store(((float*)memory.Address) + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(Floats memory, long index) => CpuLaneMath.Prefetch(((float*)memory.Address) + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -22,6 +22,9 @@ internal readonly unsafe struct Vector512Lane(Vector512<float> value) : ICpuLane
     public static void Store(Floats memory, long index, Vector512Lane value) => value.value.Store(((float*)memory.Address) + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(Floats memory, long index) => CpuLaneMath.Prefetch(((float*)memory.Address) + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
