@@ -5,8 +5,9 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>The transcendental functions of the CPU's lanes, written once for every register width.</summary>
 /// <remarks>
-/// The polynomials are minimax fits of our own. Every function is held against double precision over all floats; each
-/// width computes the same bits.
+/// The polynomials are minimax fits of our own. But for 2^x, every function is within two units in the last place for
+/// every float, which a test holds, and each width computes the same bits. A result or an argument below 2^−126 costs the
+/// processor a trap: some 80 ns a register.
 /// </remarks>
 internal static class CpuLaneMath
 {
@@ -16,6 +17,7 @@ internal static class CpuLaneMath
     // ln 2 is LogTwo − LogTwoRest, so that k · LogTwo is exact within a fused multiply-add and the rest keeps what it lacks.
     private const float LogTwo = 0.693147182f, LogTwoRest = 1.90465421e-9f;
 
+    /// <summary>Asks for a line of the cache; nothing where the runtime has no such instruction.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Prefetch(float* address)
     {
@@ -43,7 +45,7 @@ internal static class CpuLaneMath
         return T.Scale(p, k);
     }
 
-    /// <summary>e^x = 2^k · e^r, |r| ≤ ½ ln 2: within 1.1 units in the last place.</summary>
+    /// <summary>e^x = 2^k · e^r, |r| ≤ ½ ln 2.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp<T>(T x)
         where T : unmanaged, ICpuLane<T>
@@ -60,7 +62,7 @@ internal static class CpuLaneMath
         return T.Scale(T.Fma(p, r * r, r) + T.Of(1f), k);
     }
 
-    /// <summary>ln x = k ln 2 + ln m, m in [√½, √2): within 0.9 units in the last place.</summary>
+    /// <summary>ln x = k ln 2 + ln m, m in [√½, √2).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Log<T>(T x)
         where T : unmanaged, ICpuLane<T>
@@ -75,7 +77,7 @@ internal static class CpuLaneMath
         return T.WhereGreater(x, T.Of(float.MaxValue), x, y);
     }
 
-    /// <summary>σ(x) = e^x / (1 + e^x) of −|x|, so that nothing cancels: within 1.9 units in the last place.</summary>
+    /// <summary>σ(x) = e^x / (1 + e^x) of −|x|, so that nothing cancels.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sigmoid<T>(T x)
         where T : unmanaged, ICpuLane<T>
@@ -87,7 +89,7 @@ internal static class CpuLaneMath
         return T.Fma(-q, z - (sum - one), q);
     }
 
-    /// <summary>tanh |x| = 1 − 2 / (e^2|x| + 1), near 0 an odd polynomial: within 1.4 units in the last place.</summary>
+    /// <summary>tanh |x| = 1 − 2 / (e^2|x| + 1), near 0 an odd polynomial.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Tanh<T>(T x)
         where T : unmanaged, ICpuLane<T>
@@ -102,7 +104,7 @@ internal static class CpuLaneMath
         return T.WhereGreater(a, T.Of(0.6f), T.WhereGreater(x, T.Of(0f), far, -far), x * T.Fma(p, square, one));
     }
 
-    /// <summary>ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|): within 1.8 units in the last place.</summary>
+    /// <summary>ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|).</summary>
     /// <remarks>Above 20 it is x, as the published Mamba defines it.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Softplus<T>(T x)
