@@ -27,6 +27,12 @@ internal interface ILane<T> :
     /// <summary>Writes elements index … index + Count − 1.</summary>
     static abstract void Store(Floats memory, long index, T value);
 
+    /// <summary>
+    /// Elements from an index on will be loaded or stored soon: for a body that walks down rows, where the CPU's own
+    /// prefetcher, which follows rows, comes too late. Nothing on a GPU.
+    /// </summary>
+    static abstract void Prefetch(Floats memory, long index);
+
     /// <summary>One element as a scalar.</summary>
     static abstract float Read(Floats memory, long index);
 
@@ -51,11 +57,24 @@ internal interface ILane<T> :
     /// <summary>The same of four products.</summary>
     static abstract Quad<T> Exp2(T x, Quad<T> y);
 
-    /// <summary>e^x within a few units in the last place.</summary>
+    /// <summary>e^x.</summary>
+    /// <remarks>
+    /// This and the four below: on the CPU within two units in the last place for every float, gradual underflow and
+    /// special values included; on a GPU the formulas of <see cref="ThreadLane"/> over the hardware's own functions.
+    /// </remarks>
     static abstract T Exp(T x);
 
-    /// <summary>Natural logarithm of a positive normal number.</summary>
+    /// <summary>Natural logarithm.</summary>
     static abstract T Log(T x);
+
+    /// <summary>σ(x) = 1 / (1 + e^−x).</summary>
+    static abstract T Sigmoid(T x);
+
+    /// <summary>Hyperbolic tangent.</summary>
+    static abstract T Tanh(T x);
+
+    /// <summary>ln(1 + e^x).</summary>
+    static abstract T Softplus(T x);
 
     /// <summary>Where a &gt; b then <paramref name="yes"/>, otherwise <paramref name="no"/>.</summary>
     static abstract T WhereGreater(T a, T b, T yes, T no);
@@ -77,9 +96,15 @@ internal unsafe interface ICpuLane<T> : ILane<T>
     /// <summary>The nearest integers.</summary>
     static abstract T Round(T x);
 
-    /// <summary>x · 2^k for integral k in −126 … 127.</summary>
+    /// <summary>|x|.</summary>
+    static abstract T Abs(T x);
+
+    /// <summary>The nearest of lowest … highest; NaN stays NaN.</summary>
+    static abstract T Clamp(T x, float lowest, float highest);
+
+    /// <summary>x · 2^k, rounded once, for x near 1 and integral k in −252 … 254.</summary>
     static abstract T Scale(T x, T k);
 
-    /// <summary>The exponent k and, as the result, the mantissa m in [1, 2) of a positive normal number.</summary>
+    /// <summary>The exponent k and, as the result, the mantissa m in [√½, √2) of a positive normal number.</summary>
     static abstract T Split(T x, out T exponent);
 }

@@ -20,6 +20,9 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static void Store(Floats memory, long index, ScalarLane value) => ((float*)memory.Address)[index] = value.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(Floats memory, long index) => CpuLaneMath.PrefetchNear(((float*)memory.Address) + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -67,6 +70,15 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static ScalarLane Log(ScalarLane x) => CpuLaneMath.Log(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Sigmoid(ScalarLane x) => CpuLaneMath.Sigmoid(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Tanh(ScalarLane x) => CpuLaneMath.Tanh(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Softplus(ScalarLane x) => CpuLaneMath.Softplus(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane WhereGreater(ScalarLane a, ScalarLane b, ScalarLane yes, ScalarLane no) =>
         a.value > b.value ? yes : no;
 
@@ -83,14 +95,24 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static ScalarLane Round(ScalarLane x) => new(MathF.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ScalarLane Scale(ScalarLane x, ScalarLane k) =>
-        new(x.value * BitConverter.Int32BitsToSingle(((int)k.value + 127) << 23));
+    public static ScalarLane Abs(ScalarLane x) => new(MathF.Abs(x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Clamp(ScalarLane x, float lowest, float highest) => new(Math.Clamp(x.value, lowest, highest));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane Scale(ScalarLane x, ScalarLane k)
+    {
+        int whole = (int)k.value, half = whole >> 1;
+        return new(
+            x.value * BitConverter.Int32BitsToSingle((half + 127) << 23) * BitConverter.Int32BitsToSingle((whole - half + 127) << 23));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane Split(ScalarLane x, out ScalarLane exponent)
     {
-        int bits = BitConverter.SingleToInt32Bits(x.value);
-        exponent = new((bits >> 23) - 127);
-        return new(BitConverter.Int32BitsToSingle((bits & 0x007fffff) | 0x3f800000));
+        int bits = BitConverter.SingleToInt32Bits(x.value), k = (bits - CpuLaneMath.RootHalf) >> 23;
+        exponent = new(k);
+        return new(BitConverter.Int32BitsToSingle(bits - (k << 23)));
     }
 }

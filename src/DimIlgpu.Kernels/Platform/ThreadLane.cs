@@ -16,6 +16,10 @@ internal readonly struct ThreadLane(float value) : ILane<ThreadLane>
 
     public static void Store(Floats memory, long index, ThreadLane value) => memory.View[index] = value.value;
 
+    public static void Prefetch(Floats memory, long index)
+    {
+    }
+
     public static float Read(Floats memory, long index) => memory.View[index];
 
     public static int ReadInt(Floats memory, long index) => (int)Interop.FloatAsInt(memory.View[index]);
@@ -47,6 +51,24 @@ internal readonly struct ThreadLane(float value) : ILane<ThreadLane>
     public static ThreadLane Exp(ThreadLane x) => new(XMath.Exp(x.value));
 
     public static ThreadLane Log(ThreadLane x) => new(XMath.Log(x.value));
+
+    public static ThreadLane Sigmoid(ThreadLane x) => Of(1f) / (Of(1f) + Exp(-x));
+
+    public static ThreadLane Tanh(ThreadLane x) => Of(1f) - (Of(2f) / (Exp(x + x) + Of(1f)));
+
+    // Below u = e^x = 0.1 the series of ln(1 + u) keeps the relative accuracy of small results, where Δ lives: 1 + u
+    // would round, and the logarithm has only absolute accuracy near 1. Above 20 the identity, as in the published Mamba.
+    public static ThreadLane Softplus(ThreadLane x)
+    {
+        ThreadLane u = Exp(Min(x, Of(20f)));
+        ThreadLane p = Fma(Of(-1f / 6f), u, Of(0.2f));
+        p = Fma(p, u, Of(-0.25f));
+        p = Fma(p, u, Of(1f / 3f));
+        p = Fma(p, u, Of(-0.5f));
+        p = Fma(p, u, Of(1f));
+        ThreadLane log = WhereGreater(u, Of(0.1f), Log(Of(1f) + u), p * u);
+        return WhereGreater(x, Of(20f), x, log);
+    }
 
     public static ThreadLane WhereGreater(ThreadLane a, ThreadLane b, ThreadLane yes, ThreadLane no) =>
         a.value > b.value ? yes : no;

@@ -21,6 +21,9 @@ internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane
     public static void Store(Floats memory, long index, Vector128Lane value) => value.value.Store(((float*)memory.Address) + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(Floats memory, long index) => CpuLaneMath.PrefetchNear(((float*)memory.Address) + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,6 +84,15 @@ internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane
     public static Vector128Lane Log(Vector128Lane x) => CpuLaneMath.Log(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Sigmoid(Vector128Lane x) => CpuLaneMath.Sigmoid(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Tanh(Vector128Lane x) => CpuLaneMath.Tanh(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Softplus(Vector128Lane x) => CpuLaneMath.Softplus(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128Lane WhereGreater(Vector128Lane a, Vector128Lane b, Vector128Lane yes, Vector128Lane no) =>
         new(Vector128.ConditionalSelect(Vector128.GreaterThan(a.value, b.value), yes.value, no.value));
 
@@ -97,14 +109,25 @@ internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane
     public static Vector128Lane Round(Vector128Lane x) => new(Vector128.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128Lane Scale(Vector128Lane x, Vector128Lane k) => new(
-        x.value * Vector128.ShiftLeft(Vector128.ConvertToInt32Native(k.value) + Vector128.Create(127), 23).AsSingle());
+    public static Vector128Lane Abs(Vector128Lane x) => new(Vector128.Abs(x.value));
+
+    // Of a pair with a NaN, x86 takes the second.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Clamp(Vector128Lane x, float lowest, float highest) =>
+        new(Vector128.MinNative(Vector128.Create(highest), Vector128.MaxNative(Vector128.Create(lowest), x.value)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane Scale(Vector128Lane x, Vector128Lane k)
+    {
+        Vector128<int> whole = Vector128.ConvertToInt32Native(k.value), half = Vector128.ShiftRightArithmetic(whole, 1), bias = Vector128.Create(127);
+        return new(x.value * Vector128.ShiftLeft(half + bias, 23).AsSingle() * Vector128.ShiftLeft(whole - half + bias, 23).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128Lane Split(Vector128Lane x, out Vector128Lane exponent)
     {
-        Vector128<int> bits = x.value.AsInt32();
-        exponent = new(Vector128.ConvertToSingle(Vector128.ShiftRightArithmetic(bits, 23) - Vector128.Create(127)));
-        return new((bits & Vector128.Create(0x007fffff) | Vector128.Create(0x3f800000)).AsSingle());
+        Vector128<int> bits = x.value.AsInt32(), k = Vector128.ShiftRightArithmetic(bits - Vector128.Create(CpuLaneMath.RootHalf), 23);
+        exponent = new(Vector128.ConvertToSingle(k));
+        return new((bits - Vector128.ShiftLeft(k, 23)).AsSingle());
     }
 }

@@ -21,6 +21,9 @@ internal readonly unsafe struct Vector256Lane(Vector256<float> value) : ICpuLane
     public static void Store(Floats memory, long index, Vector256Lane value) => value.value.Store(((float*)memory.Address) + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(Floats memory, long index) => CpuLaneMath.PrefetchNear(((float*)memory.Address) + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,6 +84,15 @@ internal readonly unsafe struct Vector256Lane(Vector256<float> value) : ICpuLane
     public static Vector256Lane Log(Vector256Lane x) => CpuLaneMath.Log(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Sigmoid(Vector256Lane x) => CpuLaneMath.Sigmoid(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Tanh(Vector256Lane x) => CpuLaneMath.Tanh(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Softplus(Vector256Lane x) => CpuLaneMath.Softplus(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256Lane WhereGreater(Vector256Lane a, Vector256Lane b, Vector256Lane yes, Vector256Lane no) =>
         new(Vector256.ConditionalSelect(Vector256.GreaterThan(a.value, b.value), yes.value, no.value));
 
@@ -97,14 +109,25 @@ internal readonly unsafe struct Vector256Lane(Vector256<float> value) : ICpuLane
     public static Vector256Lane Round(Vector256Lane x) => new(Vector256.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256Lane Scale(Vector256Lane x, Vector256Lane k) => new(
-        x.value * Vector256.ShiftLeft(Vector256.ConvertToInt32Native(k.value) + Vector256.Create(127), 23).AsSingle());
+    public static Vector256Lane Abs(Vector256Lane x) => new(Vector256.Abs(x.value));
+
+    // Of a pair with a NaN, x86 takes the second.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Clamp(Vector256Lane x, float lowest, float highest) =>
+        new(Vector256.MinNative(Vector256.Create(highest), Vector256.MaxNative(Vector256.Create(lowest), x.value)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane Scale(Vector256Lane x, Vector256Lane k)
+    {
+        Vector256<int> whole = Vector256.ConvertToInt32Native(k.value), half = Vector256.ShiftRightArithmetic(whole, 1), bias = Vector256.Create(127);
+        return new(x.value * Vector256.ShiftLeft(half + bias, 23).AsSingle() * Vector256.ShiftLeft(whole - half + bias, 23).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256Lane Split(Vector256Lane x, out Vector256Lane exponent)
     {
-        Vector256<int> bits = x.value.AsInt32();
-        exponent = new(Vector256.ConvertToSingle(Vector256.ShiftRightArithmetic(bits, 23) - Vector256.Create(127)));
-        return new((bits & Vector256.Create(0x007fffff) | Vector256.Create(0x3f800000)).AsSingle());
+        Vector256<int> bits = x.value.AsInt32(), k = Vector256.ShiftRightArithmetic(bits - Vector256.Create(CpuLaneMath.RootHalf), 23);
+        exponent = new(Vector256.ConvertToSingle(k));
+        return new((bits - Vector256.ShiftLeft(k, 23)).AsSingle());
     }
 }

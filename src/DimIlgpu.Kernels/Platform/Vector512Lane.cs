@@ -22,6 +22,9 @@ internal readonly unsafe struct Vector512Lane(Vector512<float> value) : ICpuLane
     public static void Store(Floats memory, long index, Vector512Lane value) => value.value.Store(((float*)memory.Address) + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(Floats memory, long index) => CpuLaneMath.PrefetchNear(((float*)memory.Address) + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Read(Floats memory, long index) => ((float*)memory.Address)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -115,6 +118,15 @@ internal readonly unsafe struct Vector512Lane(Vector512<float> value) : ICpuLane
     public static Vector512Lane Log(Vector512Lane x) => CpuLaneMath.Log(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512Lane Sigmoid(Vector512Lane x) => CpuLaneMath.Sigmoid(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512Lane Tanh(Vector512Lane x) => CpuLaneMath.Tanh(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512Lane Softplus(Vector512Lane x) => CpuLaneMath.Softplus(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512Lane WhereGreater(Vector512Lane a, Vector512Lane b, Vector512Lane yes, Vector512Lane no) =>
         new(Vector512.ConditionalSelect(Vector512.GreaterThan(a.value, b.value), yes.value, no.value));
 
@@ -131,14 +143,30 @@ internal readonly unsafe struct Vector512Lane(Vector512<float> value) : ICpuLane
     public static Vector512Lane Round(Vector512Lane x) => new(Vector512.Round(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512Lane Scale(Vector512Lane x, Vector512Lane k) => new(
-        x.value * Vector512.ShiftLeft(Vector512.ConvertToInt32Native(k.value) + Vector512.Create(127), 23).AsSingle());
+    public static Vector512Lane Abs(Vector512Lane x) => new(Vector512.Abs(x.value));
+
+    // Of a pair with a NaN, x86 takes the second.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512Lane Clamp(Vector512Lane x, float lowest, float highest) =>
+        new(Vector512.MinNative(Vector512.Create(highest), Vector512.MaxNative(Vector512.Create(lowest), x.value)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512Lane Scale(Vector512Lane x, Vector512Lane k)
+    {
+        if (Avx512F.IsSupported)
+        {
+            return new(Avx512F.Scale(x.value, k.value));
+        }
+
+        Vector512<int> whole = Vector512.ConvertToInt32Native(k.value), half = Vector512.ShiftRightArithmetic(whole, 1), bias = Vector512.Create(127);
+        return new(x.value * Vector512.ShiftLeft(half + bias, 23).AsSingle() * Vector512.ShiftLeft(whole - half + bias, 23).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512Lane Split(Vector512Lane x, out Vector512Lane exponent)
     {
-        Vector512<int> bits = x.value.AsInt32();
-        exponent = new(Vector512.ConvertToSingle(Vector512.ShiftRightArithmetic(bits, 23) - Vector512.Create(127)));
-        return new((bits & Vector512.Create(0x007fffff) | Vector512.Create(0x3f800000)).AsSingle());
+        Vector512<int> bits = x.value.AsInt32(), k = Vector512.ShiftRightArithmetic(bits - Vector512.Create(CpuLaneMath.RootHalf), 23);
+        exponent = new(Vector512.ConvertToSingle(k));
+        return new((bits - Vector512.ShiftLeft(k, 23)).AsSingle());
     }
 }

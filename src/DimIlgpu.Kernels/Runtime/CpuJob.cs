@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace DimIlgpu.Kernels;
 
 /// <summary>One launch on the CPU, cut into tasks; kept and filled anew by each launch of its kernel, so that launching allocates nothing.</summary>
+/// <remarks>The loops are never inlined: their callers would use up what the JIT is willing to inline before a kernel's own code.</remarks>
 internal abstract class CpuJob
 {
     public static readonly CpuJob None = new NoJob();
@@ -39,7 +40,7 @@ internal abstract class StripJob<TKernel> : CpuJob
     {
         public override void Run(int task, int tasks) => Run(in this.Kernel, this.Strips, this.Columns, task, tasks);
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
         private static void Run(in TKernel kernel, long strips, int columns, int task, int tasks)
         {
             int lanes = columns / TLane.Count;
@@ -79,7 +80,7 @@ internal abstract class RowJob<TKernel> : CpuJob
     {
         public override void Run(int task, int tasks) => Run(in this.Kernel, this.Rows, task, tasks);
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
         private static void Run(in TKernel kernel, long rows, int task, int tasks)
         {
             long end = rows * (task + 1) / tasks;

@@ -35,7 +35,10 @@ internal readonly struct CausalConvolutionForward(
         for (int t = begin; t < end; t++)
         {
             TLane x6 = CausalTap.Token<TLane>(x, sample, t + 3, length, xPitch, column);
-            long to = ((sample + t) * uPitch) + column;
+            long to = ((sample + t) * uPitch) + column, next = to + TLane.Count;
+            TLane.Prefetch(x, ((sample + t) * xPitch) + column + TLane.Count);
+            TLane.Prefetch(u, next);
+            TLane.Prefetch(u, next + (rows * uPitch));
             TLane.Store(u, to, LaneMath.Silu(CausalTap.Sum(fBias, f0, f1, f2, f3, x0, x1, x2, x3)));
             TLane.Store(u, to + (rows * uPitch), LaneMath.Silu(CausalTap.Sum(bBias, b0, b1, b2, b3, x6, x5, x4, x3)));
             x0 = x1;
@@ -85,6 +88,10 @@ internal readonly struct CausalConvolutionBackward(
         for (int i = begin; i < end + 3; i++)
         {
             TLane x3 = CausalTap.Token<TLane>(x, sample, i, length, xPitch, column);
+            long next = ((sample + i) * duPitch) + column + TLane.Count;
+            TLane.Prefetch(x, ((sample + i) * xPitch) + column + TLane.Count);
+            TLane.Prefetch(du, next);
+            TLane.Prefetch(du, next + (rows * duPitch));
             TLane f = CausalTap.Token<TLane>(du, sample, i, length, duPitch, column)
                 * LaneMath.SiluSlope(CausalTap.Sum(fBias, f0, f1, f2, f3, x0, x1, x2, x3));
             TLane b = CausalTap.Token<TLane>(du, rows + sample, i - 3, length, duPitch, column)

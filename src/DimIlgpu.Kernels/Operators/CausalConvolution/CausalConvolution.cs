@@ -17,10 +17,7 @@ namespace DimIlgpu.Kernels;
 /// </remarks>
 public static class CausalConvolution
 {
-    /// <summary>Tokens of a strip: enough to pay for its halo, few enough for the CPU to prefetch each token's row.</summary>
-    internal const int ForwardChunk = 16;
-
-    /// <summary>As above; each strip also writes a partial sum of every tap.</summary>
+    /// <summary>Tokens of a strip whose sums are kept: each strip writes a partial sum of every tap.</summary>
     internal const int BackwardChunk = 32;
 
     /// <summary>Convolves every sample in both directions.</summary>
@@ -35,11 +32,11 @@ public static class CausalConvolution
     {
         CheckInputs(x, weight, bias, length);
         Check.Shape(u, new(2 * x.Rows, x.Columns));
-        int chunks = (length + ForwardChunk - 1) / ForwardChunk;
+        int chunk = ForwardChunk(device), chunks = (length + chunk - 1) / chunk;
         device.Strips(
             new CausalConvolutionForward(
                 x.Memory, weight.Memory, bias.Memory, u.Memory, x.Pitch, u.Pitch, x.Columns,
-                (int)weight.Rows / 2, length, ForwardChunk, chunks, x.Rows),
+                (int)weight.Rows / 2, length, chunk, chunks, x.Rows),
             x.Rows / length * chunks, x.Columns);
     }
 
@@ -75,6 +72,9 @@ public static class CausalConvolution
         Fold(device, partial.Slice(0, taps), dweight, weight.Shape, nameof(dweight));
         Fold(device, partial.Slice(taps, biases), dbias, bias.Shape, nameof(dbias));
     }
+
+    // Enough tokens to pay for a strip's halo. A CPU's first cache has few places for lines that are whole rows apart.
+    private static int ForwardChunk(Device device) => device.Kind == DeviceKind.Cpu ? 8 : 16;
 
     private static void Fold(Device device, Tensor partial, Sink? to, Shape shape, string name)
     {

@@ -26,7 +26,7 @@ internal readonly struct GeluBackward(Floats x, Floats dy, Target dx, int xPitch
         where TLane : unmanaged, ILane<TLane>
     {
         TLane v = TLane.Load(x, (strip * xPitch) + column), square = v * v;
-        TLane s = LaneMath.Sigmoid(v * TLane.Fma(square, TLane.Of(GeluForward.Cubic), TLane.Of(GeluForward.Linear)));
+        TLane s = TLane.Sigmoid(v * TLane.Fma(square, TLane.Of(GeluForward.Cubic), TLane.Of(GeluForward.Linear)));
         TLane slope = TLane.Fma(square, TLane.Of(3f * GeluForward.Cubic), TLane.Of(GeluForward.Linear));
         TLane d = TLane.Fma(v * slope, s * (TLane.Of(1f) - s), s);
         dx.Put(strip, column, TLane.Load(dy, (strip * dyPitch) + column) * d);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace DimIlgpu.Kernels;
 
@@ -182,15 +181,13 @@ internal readonly struct LinearPanels(
         TLane x6 = default, y6 = default, z6 = default;
         TLane x7 = default, y7 = default, z7 = default;
         int width = TVectors.Value * TLane.Count;
-        if (Sse.IsSupported)
+
+        // By the time that the sums are complete, the results that they are added to have arrived.
+        for (int r = 0; r < rows; r++)
         {
-            // By the time that the sums are complete, the results that they are added to have arrived.
-            for (int r = 0; r < rows; r++)
+            for (int n = 0; n < width; n += 16)
             {
-                for (int n = 0; n < width; n += 16)
-                {
-                    Sse.Prefetch0(c + (r * cm) + n);
-                }
+                CpuLaneMath.PrefetchNear(c + (r * cm) + n);
             }
         }
 

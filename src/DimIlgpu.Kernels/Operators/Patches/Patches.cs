@@ -20,9 +20,9 @@ public static class Patches
     {
         CheckShapes(samples, patches.Tensor, layout);
         PatchIndex index = new(layout, samples.Pitch, patches.Tensor.Pitch);
-        device.Strips(
+        device.Rows(
             new PatchesForward(samples.Memory, patches.Tensor.Memory, index, patches.Add ? 1 : 0),
-            Lines(samples, layout), layout.Width * layout.Channels, Widest(layout));
+            Lines(samples, layout), Columns(device, layout));
     }
 
     /// <summary>Puts patches together.</summary>
@@ -35,21 +35,17 @@ public static class Patches
     {
         CheckShapes(samples.Tensor, patches, layout);
         PatchIndex index = new(layout, samples.Tensor.Pitch, patches.Pitch);
-        device.Strips(
+        device.Rows(
             new PatchesInverse(patches.Memory, samples.Tensor.Memory, index, samples.Add ? 1 : 0),
-            Lines(samples.Tensor, layout), layout.Width * layout.Channels, Widest(layout));
+            Lines(samples.Tensor, layout), Columns(device, layout));
     }
 
     private static long Lines(Tensor samples, PatchLayout layout) => samples.Rows * layout.Frames * layout.Height;
 
-    // A lane must not cross from one patch to the next: p·C values of a line are adjacent in both tensors.
-    private static int Widest(PatchLayout layout) => (layout.Patch * layout.Channels) switch
-    {
-        int run when run % 16 == 0 => 16,
-        int run when run % 8 == 0 => 8,
-        int run when run % 4 == 0 => 4,
-        _ => 1,
-    };
+    // A lane must not cross from one patch to the next: p·C values of a line are adjacent in both tensors. A GPU's
+    // threads are single columns, and share out the whole line.
+    private static int Columns(Device device, PatchLayout layout) =>
+        (device.Kind == DeviceKind.Cpu ? layout.Patch : layout.Width) * layout.Channels;
 
     private static void CheckShapes(Tensor samples, Tensor patches, PatchLayout layout)
     {

@@ -10,7 +10,7 @@ internal readonly struct SoftplusForward(Floats x, Floats bias, Floats y, int xP
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane> => TLane.Store(
             y, (strip * yPitch) + column,
-            LaneMath.Softplus(TLane.Load(x, (strip * xPitch) + column) + TLane.Load(bias, (strip / rows * biasPitch) + column)));
+            TLane.Softplus(TLane.Load(x, (strip * xPitch) + column) + TLane.Load(bias, ((uint)strip / (uint)rows * (long)biasPitch) + column)));
 }
 
 /// <summary>dy becomes dx, in place: 8 bytes read and 4 written per element.</summary>

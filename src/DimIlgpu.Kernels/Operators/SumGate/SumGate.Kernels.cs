@@ -31,7 +31,7 @@ internal readonly struct SumGateBackward(
         TLane sum = TLane.Load(y, forward) + TLane.Load(y, forward + (rows * yPitch));
         TLane gate = TLane.Load(z, (strip * zPitch) + column);
         TLane d = TLane.Load(dg, (strip * dgPitch) + column) * TLane.Of(factor);
-        TLane sigmoid = LaneMath.Sigmoid(gate);
+        TLane sigmoid = TLane.Sigmoid(gate);
         TLane silu = gate * sigmoid;
         TLane direction = d * silu;
         dy.Put(strip, column, direction);

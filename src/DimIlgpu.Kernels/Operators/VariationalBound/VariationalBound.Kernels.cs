@@ -33,7 +33,7 @@ internal static class VariationalBoundTerm
     {
         T scale = T.Exp(T.Of(-0.5f) * log);
         T p = Logit(scale * (d + T.Of(1f / 255))), q = Logit(scale * (d - T.Of(1f / 255)));
-        T below = -LaneMath.Softplus(-p), above = -LaneMath.Softplus(q);
+        T below = -T.Softplus(-p), above = -T.Softplus(q);
         T inside = below + above + T.Log(T.Max(T.Of(1f) - T.Exp(q - p), T.Of(1e-30f)));
         return -T.Max(Choose(sample, below, inside, above), T.Of(Floor));
     }
@@ -50,7 +50,7 @@ internal static class VariationalBoundTerm
 
         // d ln Φ / dp and so on, times dp/du, times du/d ln σ² = −u/2.
         T byP = LogitSlope(u) * u * T.Of(-0.5f), byQ = LogitSlope(w) * w * T.Of(-0.5f);
-        T fromP = LaneMath.Sigmoid(-p), fromQ = LaneMath.Sigmoid(q);
+        T fromP = T.Sigmoid(-p), fromQ = T.Sigmoid(q);
         T below = fromP * byP, above = -fromQ * byQ;
         T inside = ((fromP + rest) * byP) - ((fromQ + rest) * byQ);
         return T.WhereGreater(T.Of(-Floor), Surprise(sample, d, log), -Choose(sample, below, inside, above), T.Of(0f));
