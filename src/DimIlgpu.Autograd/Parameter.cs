@@ -36,6 +36,9 @@ public sealed class Parameter
     /// <summary>The moving average of the value; null where the store holds none.</summary>
     public Tensor? Ema => this.store.Ema is { } ema ? ParameterStore.View(this, ema) : null;
 
+    /// <summary>The value as the CPU's products read it; for inference.</summary>
+    internal PackedWeight? Packed { get; set; }
+
     /// <summary>The first element in each of the store's buffers.</summary>
     internal long Offset { get; set; }
 

@@ -16,7 +16,7 @@ public sealed class ParameterStore : IDisposable
 
     private readonly List<Parameter> parameters = [];
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
-    private Arena? arena;
+    private Arena? arena, packed;
     private Tensor? values;
     private Tensor? running;
 
@@ -34,7 +34,7 @@ public sealed class ParameterStore : IDisposable
     public Device Device => this.Memory.Device;
 
     /// <summary>Bytes of device memory that the store holds.</summary>
-    public long HeldBytes => this.arena?.HeldBytes ?? 0;
+    public long HeldBytes => (this.arena?.HeldBytes ?? 0) + (this.packed?.HeldBytes ?? 0);
 
     /// <summary>The trained values of all parameters.</summary>
     /// <exception cref="InvalidOperationException">The store has no memory yet.</exception>
@@ -130,6 +130,7 @@ public sealed class ParameterStore : IDisposable
 
         // Blocks of their own: OpenCL's sub-views count from the start of a block in 32 bits.
         this.arena = new(device, blockLength: 1);
+        this.packed = device.Kind == DeviceKind.Cpu ? new(device, blockLength: 1) : null;
         try
         {
             this.running = this.values = this.arena.Rent(shape, clear: true);
@@ -151,6 +152,14 @@ public sealed class ParameterStore : IDisposable
         if (!ReferenceEquals(this.byName.GetValueOrDefault(parameter.Name), parameter))
         {
             throw new ArgumentException($"'{parameter.Name}' belongs to another store.", nameof(parameter));
+        }
+
+        if (!tape.IsRecording && this.packed is { } arena)
+        {
+            // Sampling runs the same weights over and over.
+            PackedWeight weight = parameter.Packed ??= new(arena);
+            weight.Expect(this.Version);
+            return new(parameter.Value, gradient: null) { Packed = weight };
         }
 
         return parameter.Gradient is { } gradient ? tape.Parameter(parameter.Value, gradient) : Tape.Constant(parameter.Value);
@@ -183,7 +192,9 @@ public sealed class ParameterStore : IDisposable
     public void Dispose()
     {
         this.arena?.Dispose();
-        (this.arena, this.values, this.running) = (null, null, null);
+        this.packed?.Dispose();
+        this.parameters.ForEach(p => p.Packed = null);
+        (this.arena, this.packed, this.values, this.running) = (null, null, null, null);
         (this.Gradients, this.Moments1, this.Moments2, this.Ema) = (null, null, null, null);
     }
 

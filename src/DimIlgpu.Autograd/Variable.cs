@@ -35,4 +35,7 @@ public sealed class Variable
     public Tensor? GradientValue => this.gradient?.Read(this.start, this.Value.Columns);
 
     internal Gradient? Accumulator => this.gradient;
+
+    /// <summary>What the device made of a weight that stays the same; null for any other variable.</summary>
+    internal PackedWeight? Packed { get; init; }
 }

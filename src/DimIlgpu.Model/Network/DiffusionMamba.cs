@@ -92,6 +92,7 @@ public sealed class DiffusionMamba : IDisposable
             block.InitializeMixer(random);
         }
 
+        this.Parameters.MarkUpdated();
         if (this.Parameters.Ema is not null)
         {
             this.Parameters.ResetEma();

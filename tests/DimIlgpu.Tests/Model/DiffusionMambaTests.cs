@@ -100,8 +100,10 @@ public sealed class DiffusionMambaTests
 
             double step = 2e-3;
             parameter.Value.Upload([.. value.Zip(gradient, (v, g) => (float)(v + (step * g / norm)))]);
+            network.Parameters.MarkUpdated();
             double plus = Loss();
             parameter.Value.Upload([.. value.Zip(gradient, (v, g) => (float)(v - (step * g / norm)))]);
+            network.Parameters.MarkUpdated();
             double minus = Loss();
             parameter.Value.Upload(value);
             double slope = (plus - minus) / (2 * step);
@@ -163,6 +165,7 @@ public sealed class DiffusionMambaTests
             if (parameter.Value.ToArray().All(v => v == 0))
             {
                 parameter.Value.Upload([.. Data.Random(seed++, (int)parameter.Shape.Length).Select(v => (float)v * scale)]);
+                network.Parameters.MarkUpdated();
             }
         }
     }

@@ -7,10 +7,10 @@ namespace DimIlgpu.Tests;
 public sealed class LinearTests
 {
     // A single element; less than a register block; edges of panels, of row blocks and of GPU tiles; a thin inner
-    // dimension as in dt_proj; more depth than a packed panel holds.
+    // dimension as in dt_proj; more depth than a packed panel holds; several tiles of rows and of columns.
     public static IEnumerable<TheoryDataRow<TestDevice, int, int, int, int>> Cases =>
         from device in Devices.All
-        from shape in new[] { (1, 1, 1, 1), (2, 9, 5, 3), (1, 17, 50, 6), (2, 8, 48, 16), (1, 65, 66, 20), (1, 30, 40, 400) }
+        from shape in new[] { (1, 1, 1, 1), (2, 9, 5, 3), (1, 17, 50, 6), (2, 8, 48, 16), (1, 65, 66, 20), (1, 30, 40, 400), (1, 150, 530, 12) }
         where device != TestDevice.Simt || shape.Item2 <= 17
         select new TheoryDataRow<TestDevice, int, int, int, int>(device, shape.Item1, shape.Item2, shape.Item3, shape.Item4);
 
@@ -43,6 +43,44 @@ public sealed class LinearTests
             x => LinearReference.Forward(x[0], x[1], null, 1, 2000, 10, 6),
             absolute: 1e-4,
             adjoint: (x, dy) => LinearReference.Adjoint(x[0], x[1], dy, 1, 2000, 10, 6));
+
+    // More than the CPU packs at once, for several tiles of rows.
+    [Theory, MemberData(nameof(FastDevices))]
+    public void A_reduction_longer_than_what_is_packed_matches_the_reference(TestDevice kind) =>
+        OperatorTest.Run(
+            kind,
+            [(Data.Random(1, 130 * 6200), new Shape(130, 6200)), (Data.Random(2, 20 * 6200), new Shape(20, 6200))],
+            (tape, x) => tape.Linear(x[0], x[1]),
+            x => LinearReference.Forward(x[0], x[1], null, 1, 130, 20, 6200),
+            absolute: 1e-3,
+            adjoint: (x, dy) => LinearReference.Adjoint(x[0], x[1], dy, 1, 130, 20, 6200));
+
+    [Theory, MemberData(nameof(CpuDevices))]
+    public void A_packed_weight_gives_the_same_bits_until_it_is_said_to_have_changed(TestDevice kind)
+    {
+        using DeviceLease lease = Devices.Open(kind);
+        using Arena arena = new(lease.Device), kept = new(lease.Device);
+        Tensor x = arena.Upload(Data.Random(1, 2 * 130 * 50), new(2 * 130, 50)), y = arena.Rent(new(2 * 130, 70));
+        Tensor weight = arena.Upload(Data.Random(2, 2 * 70 * 50), new(2 * 70, 50));
+        PackedWeight packed = new(kept);
+        float[] Product(PackedWeight? held)
+        {
+            Linear.Forward(lease.Device, x, weight, null, y, batch: 2, held);
+            return y.ToArray();
+        }
+
+        float[] first = Product(null);
+        packed.Expect(1);
+        Assert.Equal(first, Product(packed));
+
+        weight.CopyFrom(arena.Upload(Data.Random(3, 2 * 70 * 50), weight.Shape));
+        packed.Expect(1);
+        Assert.Equal(first, Product(packed));
+        packed.Expect(2);
+        Assert.Equal(Product(null), Product(packed));
+    }
+
+    public static TheoryData<TestDevice> CpuDevices => [.. Devices.All.Where(d => d is not (TestDevice.Simt or TestDevice.OpenCl or TestDevice.Cuda))];
 
     // δ is a view of three columns of a wider tensor, and so is its gradient.
     [Theory, MemberData(nameof(FastDevices))]

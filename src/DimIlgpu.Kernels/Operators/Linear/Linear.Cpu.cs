@@ -17,9 +17,13 @@ internal readonly struct LinearPanels(
     private const int MostDepth = 6144;
 
     /// <summary>Lays a product out in tiles and runs it.</summary>
-    public static void Launch(Device device, Product product, int batch)
+    /// <param name="device">Where to run.</param>
+    /// <param name="product">What to compute.</param>
+    /// <param name="batch">How many of them.</param>
+    /// <param name="weight">Keeps B as it is packed; null where B will be another one the next time.</param>
+    public static void Launch(Device device, Product product, int batch, PackedWeight? weight)
     {
-        if (IsBetterTransposed(product, device.LaneWidth))
+        if (weight is null && IsBetterTransposed(product, device.LaneWidth))
         {
             product = product.Transpose();
         }
@@ -29,6 +33,14 @@ internal readonly struct LinearPanels(
         using ArenaScope scope = device.Scratch.Scope();
         int pitch = (Depth * (grid.MostRows + (LinearGrid.MostVectors * lane))) + lane;
         Tensor scratch = device.Scratch.Rent(new(device.Workers, pitch));
+        long tiles = (long)batch * grid.RowTiles * grid.ColumnTiles;
+        if (weight is not null)
+        {
+            Floats kept = weight.Fill(product, grid, batch);
+            device.Tiles(new LinearPanels(product, grid, 0, product.K, kept, scratch.Memory, pitch), tiles, lane);
+            return;
+        }
+
         bool isShared = grid.RowTiles > 1;
         Tensor packed = isShared
             ? device.Scratch.Rent(new((long)batch * grid.Vectors * lane, Math.Min(product.K, MostDepth)))
@@ -44,7 +56,7 @@ internal readonly struct LinearPanels(
             device.Tiles(
                 new LinearPanels(
                     k == 0 ? product : product.Continue(), grid, k, end, isShared ? packed.Memory : default, scratch.Memory, pitch),
-                (long)batch * grid.RowTiles * grid.ColumnTiles, lane);
+                tiles, lane);
         }
     }
 

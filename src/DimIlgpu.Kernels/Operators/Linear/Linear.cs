@@ -29,8 +29,10 @@ public static class Linear
     /// <param name="bias">b, (G, N); null for none.</param>
     /// <param name="y">Output, (G·M, N).</param>
     /// <param name="batch">G, the number of weights.</param>
+    /// <param name="packed">Keeps what the CPU makes of the weight for the next product with it; null for none.</param>
     /// <exception cref="ArgumentException">The shapes do not fit each other.</exception>
-    public static void Forward(Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch = 1)
+    public static void Forward(
+        Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch = 1, PackedWeight? packed = null)
     {
         (int m, int n, int k) = CheckShapes(x, weight, y, batch);
         if (bias is { } b)
@@ -48,7 +50,7 @@ public static class Linear
             device, m, n, k, batch,
             new(x.Memory, x.Pitch, 1, (long)m * x.Pitch),
             new(weight.Memory, 1, weight.Pitch, (long)n * weight.Pitch),
-            bias, new(y, Add: false));
+            bias, new(y, Add: false), packed: packed);
     }
 
     /// <summary>The gradients of <see cref="Forward"/>.</summary>
@@ -117,7 +119,8 @@ public static class Linear
 
     /// <summary>C (+)= A B (+ bias) for each of the batch; the reduction cut into parts that are summed in order.</summary>
     private static void Multiply(
-        Device device, int m, int n, int k, int batch, Matrix a, Matrix b, Tensor? bias, Sink c, int parts = 1)
+        Device device, int m, int n, int k, int batch, Matrix a, Matrix b, Tensor? bias, Sink c, int parts = 1,
+        PackedWeight? packed = null)
     {
         if (parts > 1)
         {
@@ -130,17 +133,18 @@ public static class Linear
 
         Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
         Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : default;
-        Launch(device, m, n, k, batch, 1, a, b, shift, target, c.Add);
+        Launch(device, m, n, k, batch, 1, a, b, shift, target, c.Add, packed);
     }
 
     private static void Launch(
-        Device device, int m, int n, int k, int batch, int parts, Matrix a, Matrix b, Matrix bias, Matrix c, bool add)
+        Device device, int m, int n, int k, int batch, int parts, Matrix a, Matrix b, Matrix bias, Matrix c, bool add,
+        PackedWeight? packed = null)
     {
         int start = bias.RowStride == 0 && bias.ColumnStride == 1 ? LinearStart.Bias : add ? LinearStart.Add : LinearStart.Zero;
         Product product = new(m, n, k, parts, a, b, bias.ColumnStride == 1 ? bias : c, c, start);
         if (device.Kind == DeviceKind.Cpu)
         {
-            LinearPanels.Launch(device, product, batch);
+            LinearPanels.Launch(device, product, batch, packed);
         }
         else
         {
