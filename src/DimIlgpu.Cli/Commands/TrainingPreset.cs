@@ -33,7 +33,7 @@ internal static class TrainingPreset
             // Most of the draws at middle noise levels, where forms are decided: with uniform times the same
             // network needs several times the steps for samples of the same quality.
             Diffusion = new() { Objective = ObjectiveKind.Flow, FlowTimes = FlowTimes.LogitNormal },
-            Training = For(procedural ? 4200 : 20_000, new()
+            Training = For(procedural ? 6000 : 20_000, new()
             {
                 BatchSize = 32,
                 LearningRate = procedural ? 2e-3 : 1e-3,
