@@ -24,7 +24,11 @@ public enum Bound
 /// <param name="Bound">What it is held against.</param>
 /// <param name="Work">Bytes, operations or states of one run; 0 for <see cref="Bound.Time"/>.</param>
 /// <param name="Run">Launches it once; the caller synchronises.</param>
-public sealed record BenchmarkCase(string Name, string Shape, Bound Bound, double Work, Action Run);
+public sealed record BenchmarkCase(string Name, string Shape, Bound Bound, double Work, Action Run)
+{
+    /// <summary>For what is counted otherwise: the operations that a CPU could do at its peak in the time that one run is meant to take.</summary>
+    public double? PeakWork { get; init; }
+}
 
 /// <summary>The cases of one operator; found by reflection, so that adding one edits no other file.</summary>
 public interface IBenchmark

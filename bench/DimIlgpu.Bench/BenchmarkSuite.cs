@@ -10,7 +10,7 @@ namespace DimIlgpu.Bench;
 /// <param name="Milliseconds">Median time of one run.</param>
 /// <param name="Rate">Work per second: GB/s, GFLOP/s, million states per second, or µs where only time counts.</param>
 /// <param name="Unit">The unit of <paramref name="Rate"/>.</param>
-/// <param name="Share">Median over the rounds of the ratio to the bound measured beside it; null where there is none.</param>
+/// <param name="Share">Median over the rounds of the ratio to the bound measured beside it; null where there is none. The time at the bound is this × <paramref name="Milliseconds"/>.</param>
 /// <param name="Spread">Half the distance between the quartiles of that ratio, relative to the median.</param>
 public sealed record Measurement(
     string Name, string Shape, double Milliseconds, double Rate, string Unit, double? Share, double? Spread);
@@ -41,12 +41,10 @@ public static class BenchmarkSuite
         yield return Measure(device, memory, null);
         yield return Measure(device, Peaks.Launch(device, bounds), null);
 
-        foreach (Type type in typeof(IBenchmark).Assembly.GetTypes()
-            .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchmark))).OrderBy(t => t.Name, StringComparer.Ordinal))
+        foreach (Type type in Types())
         {
             using Arena arena = new(device);
-            MethodInfo cases = type.GetMethod(nameof(IBenchmark.Cases))!;
-            foreach (BenchmarkCase item in (IEnumerable<BenchmarkCase>)cases.Invoke(null, [device, arena])!)
+            foreach (BenchmarkCase item in CasesOf(type, device, arena))
             {
                 cancellation.ThrowIfCancellationRequested();
                 if (filter is null || item.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))
@@ -56,12 +54,23 @@ public static class BenchmarkSuite
                     {
                         Bound.Arithmetic => arithmetic,
                         Bound.Memory => memory,
-                        _ => null,
+                        _ => item.PeakWork is null ? null : arithmetic,
                     });
                 }
             }
         }
     }
+
+    /// <summary>All cases of all operators; each is valid until the next is asked for.</summary>
+    /// <param name="device">Where they run.</param>
+    /// <param name="arena">Holds their tensors.</param>
+    public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena) => Types().SelectMany(t => CasesOf(t, device, arena));
+
+    private static IEnumerable<Type> Types() => typeof(IBenchmark).Assembly.GetTypes()
+        .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchmark))).OrderBy(t => t.Name, StringComparer.Ordinal);
+
+    private static IEnumerable<BenchmarkCase> CasesOf(Type type, Device device, Arena arena) =>
+        (IEnumerable<BenchmarkCase>)type.GetMethod(nameof(IBenchmark.Cases))!.Invoke(null, [device, arena])!;
 
     private static Measurement Measure(Device device, BenchmarkCase item, BenchmarkCase? bound)
     {
@@ -77,7 +86,7 @@ public static class BenchmarkSuite
             if (bound is not null)
             {
                 double best = Seconds(device, bound, boundRepeats);
-                ratios.Add(item.Work / time / (bound.Work / best));
+                ratios.Add((item.PeakWork ?? item.Work) / time / (bound.Work / best));
             }
         }
 
