@@ -45,3 +45,36 @@ internal readonly struct EmbeddingBackward(
         }
     }
 }
+
+/// <summary>A tile is one row of the table, for which the labels are read once and not once a lane.</summary>
+internal readonly unsafe struct EmbeddingBackwardRow(
+    Floats labels, Floats dy, Floats dtable, int dyPitch, int tablePitch, int columns, int batch, int add) : ITileKernel
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Execute<TLane>(long tile, int worker)
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        int* label = (int*)labels.Pointer;
+        float* to = dtable.Pointer + (tile * tablePitch);
+        bool isEmpty = add == 0;
+        for (int b = 0; b < batch; b++)
+        {
+            if (label[b] == tile)
+            {
+                float* from = dy.Pointer + ((long)b * dyPitch);
+                for (int c = 0; c < columns; c += TLane.Count)
+                {
+                    TLane value = TLane.LoadFrom(from + c);
+                    TLane.StoreTo(to + c, isEmpty ? value : TLane.LoadFrom(to + c) + value);
+                }
+
+                isEmpty = false;
+            }
+        }
+
+        for (int c = 0; isEmpty && c < columns; c += TLane.Count)
+        {
+            TLane.StoreTo(to + c, TLane.Of(0f));
+        }
+    }
+}

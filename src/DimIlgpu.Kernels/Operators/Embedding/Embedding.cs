@@ -38,6 +38,16 @@ public static class Embedding
         Check.NotEmpty(labels);
         Check.Dense(labels, new(labels.Rows, 1));
         Check.Shape(dy, new(labels.Rows, dtable.Tensor.Columns));
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            device.Tiles(
+                new EmbeddingBackwardRow(
+                    labels.Memory, dy.Memory, dtable.Tensor.Memory, dy.Pitch, dtable.Tensor.Pitch, dy.Columns, (int)dy.Rows,
+                    dtable.Add ? 1 : 0),
+                dtable.Tensor.Rows, device.Lane(dy.Columns));
+            return;
+        }
+
         device.Strips(
             new EmbeddingBackward(
                 labels.Memory, dy.Memory, dtable.Tensor.Memory, dy.Pitch, dtable.Tensor.Pitch, (int)dy.Rows, dtable.Add ? 1 : 0),
