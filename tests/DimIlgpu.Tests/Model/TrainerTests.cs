@@ -144,7 +144,7 @@ public sealed class TrainerTests
     public async Task A_run_killed_ten_times_ends_in_the_same_bits()
     {
         using TemporaryFolder folder = new();
-        RunConfig config = Config(600);
+        RunConfig config = Config(1200);
         config = config with { Training = config.Training with { CheckpointEvery = 5, SampleEvery = 0 } };
         await Train(folder.File("whole"), config, TestDevice.Cpu16, new Recorder());
         _ = RunFolder.Create(folder.File("killed"), config);
@@ -158,11 +158,18 @@ public sealed class TrainerTests
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             })!;
-            if (process.WaitForExit(random.Next(900, 3000)))
+
+            // Some steps further on, whatever their speed, and then at no moment in particular.
+            long reached = LastStep(folder.File("killed")) + random.Next(1, 60);
+            while (LastStep(folder.File("killed")) < reached)
             {
-                Assert.Fail($"The run ended before it was killed: {await process.StandardError.ReadToEndAsync()}");
+                if (process.WaitForExit(5))
+                {
+                    Assert.Fail($"The run ended before it was killed: {await process.StandardError.ReadToEndAsync()}");
+                }
             }
 
+            _ = process.WaitForExit(random.Next(20));
             process.Kill();
             await process.WaitForExitAsync();
             kills++;
@@ -171,6 +178,8 @@ public sealed class TrainerTests
         await Train(folder.File("killed"), null, TestDevice.Cpu16, new Recorder());
         Assert.Equal(Weights(folder.File("whole")), Weights(folder.File("killed")));
     }
+
+    private static long LastStep(string run) => RunFolder.Open(run).Metrics() is [.., TrainingStep last] ? last.Step : 0;
 
     private static RunConfig Config(long steps, ObjectiveKind objective = ObjectiveKind.Flow, bool variance = false) => new()
     {
