@@ -47,6 +47,7 @@ public sealed record DimCost(long Parameters, long MultiplyAdds, long ScanStates
     }
 
     /// <summary>An estimate of the bytes of device memory that guided sampling takes: the weights and one block.</summary>
+    /// <remarks>A CPU holds the weights once more, packed for its products; that is not counted.</remarks>
     /// <param name="options">The network.</param>
     /// <param name="batch">Samples drawn at once; guidance evaluates the network on twice as many.</param>
     public static long SamplingBytes(DimOptions options, int batch)

@@ -84,6 +84,50 @@ public sealed class TrainerTests
         Assert.All(Weights(folder.File("run")), w => Assert.True(float.IsFinite(w)));
     }
 
+    // Cancelled by another thread while steps run, so mostly in the middle of one, which must leave nothing behind.
+    [Fact]
+    public async Task A_step_that_is_given_up_halfway_changes_nothing()
+    {
+        using TemporaryFolder folder = new();
+        RunConfig config = Config(120);
+        await Train(folder.File("whole"), config, TestDevice.Cpu16, new Recorder());
+
+        using DeviceLease lease = Devices.Open(TestDevice.Cpu16);
+        using Trainer trainer = Trainer.Open(RunFolder.Create(folder.File("parts"), config), new ShapesDataSet(), lease.Device);
+        int stops = 0;
+        while (trainer.Step < 120)
+        {
+            using CancellationTokenSource source = new();
+            Recorder recorder = new() { CancelAfter = (trainer.Step + 10, stops, source) };
+            try
+            {
+                await trainer.RunAsync(recorder, source.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                stops++;
+            }
+        }
+
+        Assert.True(stops > 3, $"stopped {stops} times only");
+        Assert.Equal(Weights(folder.File("whole")), Weights(folder.File("parts")));
+    }
+
+    [Fact]
+    public async Task The_number_of_threads_changes_no_bit()
+    {
+        using TemporaryFolder folder = new();
+        foreach (int threads in new[] { 1, 3 })
+        {
+            using Device device = Device.Open("cpu", new() { Threads = threads });
+            using Trainer trainer = Trainer.Open(
+                RunFolder.Create(folder.File($"{threads}"), Config(5)), new ShapesDataSet(), device);
+            await trainer.RunAsync();
+        }
+
+        Assert.Equal(Weights(folder.File("1")), Weights(folder.File("3")));
+    }
+
     [Fact]
     public async Task Only_the_newest_checkpoints_are_kept()
     {
@@ -218,12 +262,24 @@ public sealed class TrainerTests
 
         public (long Step, CancellationTokenSource Source)? CancelAt { get; init; }
 
+        /// <summary>Some time into the step after this one.</summary>
+        public (long Step, int Spins, CancellationTokenSource Source)? CancelAfter { get; init; }
+
         public void OnStep(TrainingStep report)
         {
             this.Losses.Add(report.Loss);
             if (report.Step == this.CancelAt?.Step)
             {
                 this.CancelAt.Value.Source.Cancel();
+            }
+
+            if (this.CancelAfter is { } later && report.Step == later.Step)
+            {
+                _ = Task.Run(() =>
+                {
+                    Thread.SpinWait(2000 * later.Spins);
+                    later.Source.Cancel();
+                });
             }
         }
 

@@ -50,7 +50,7 @@ internal readonly struct LinearPanels(
             int end = Math.Min(k + MostDepth, product.K);
             if (isShared)
             {
-                device.Tiles(new LinearPack(product, grid, k, end, packed.Memory), (long)batch * grid.Panels, lane);
+                device.Tiles(new LinearPanelPack(product, grid, k, end, packed.Memory), (long)batch * grid.Panels, lane);
             }
 
             device.Tiles(
@@ -83,7 +83,7 @@ internal readonly struct LinearPanels(
             float* aside = packedA + ((long)Divide(depth * Divide(m1 - m0, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count);
             for (int m = m0; m < m1; m += RowsPerBlock)
             {
-                LinearPack.Pack(
+                LinearPanelPack.Pack(
                     a + (m * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride), p.A.RowStride, p.A.ColumnStride,
                     Math.Min(RowsPerBlock, m1 - m), RowsPerBlock, depth, packedA + ((long)depth * (m - m0)));
             }
@@ -100,7 +100,7 @@ internal readonly struct LinearPanels(
                 }
                 else
                 {
-                    LinearPack.Pack(
+                    LinearPanelPack.Pack(
                         b + (n0 * p.B.ColumnStride) + ((kBegin + k0) * p.B.RowStride), p.B.ColumnStride, p.B.RowStride,
                         columns, width, depth, aside);
                 }

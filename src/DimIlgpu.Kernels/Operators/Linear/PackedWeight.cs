@@ -25,7 +25,7 @@ public sealed class PackedWeight(Arena arena)
         Check.Shape(panels, new((long)batch * grid.Vectors * device.LaneWidth, product.K));
         if (!this.isFilled)
         {
-            device.Tiles(new LinearPack(product, grid, 0, product.K, panels.Memory), (long)batch * grid.Panels, device.LaneWidth);
+            device.Tiles(new LinearPanelPack(product, grid, 0, product.K, panels.Memory), (long)batch * grid.Panels, device.LaneWidth);
             this.isFilled = true;
         }
 

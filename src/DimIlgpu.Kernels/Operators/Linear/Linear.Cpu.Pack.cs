@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace DimIlgpu.Kernels;
 
 /// <summary>CPU: copies part of a matrix to the order in which the micro-kernel reads it; as a kernel, a tile is a panel of B.</summary>
-internal readonly struct LinearPack(Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed) : ITileKernel
+internal readonly struct LinearPanelPack(Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed) : ITileKernel
 {
     private const int Side = 8;
 
