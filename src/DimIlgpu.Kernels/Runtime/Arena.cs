@@ -12,7 +12,7 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     private const int Alignment = 32;
 
     private readonly List<(MemoryBuffer1D<float, Stride1D.Dense> Buffer, long Start)> blocks = [];
-    private int block;
+    private int block, life;
     private long offset;
 
     /// <summary>The device that holds the memory.</summary>
@@ -30,6 +30,7 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     /// <exception cref="DeviceMemoryException">The device has no room; the message says how much was asked and held.</exception>
     public Tensor Rent(Shape shape, bool clear = false)
     {
+        device.Recording?.Rents(this);
         long length = (Math.Max(shape.Length, 1) + Alignment - 1) / Alignment * Alignment;
         while (this.block < this.blocks.Count && this.offset + length > this.Capacity(this.block))
         {
@@ -63,21 +64,36 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
         this.Reset();
         this.blocks.ForEach(b => b.Buffer.Dispose());
         this.blocks.Clear();
+        this.life++;
     }
+
+    /// <summary>Where the next tensor is looked for.</summary>
+    internal ArenaMark Mark => new(this.life, this.Epoch, this.block, this.offset);
 
     internal void Release(int block, long offset) => (this.block, this.offset) = (block, offset);
 
     internal bool Holds(int epoch, int block, long offset) =>
         epoch == this.Epoch && (block < this.block || (block == this.block && offset < this.offset));
 
-    internal ArrayView<float> View(int block, long offset, long length) =>
-        this.blocks[block].Buffer.View.BaseView.SubView(this.blocks[block].Start + offset, length);
+    internal bool Holds(ArenaMark start) => start.Life == this.life && this.Holds(start.Epoch, start.Block, start.Offset);
+
+    internal ArrayView<float> View(int block, long offset, long length)
+    {
+        device.Recording?.Finds(this, block, offset);
+        return this.blocks[block].Buffer.View.BaseView.SubView(this.blocks[block].Start + offset, length);
+    }
 
     private long Capacity(int block) => this.blocks[block].Buffer.Length - this.blocks[block].Start;
 
     private void Grow(long length)
     {
+        if (device.Recording is not null)
+        {
+            throw new NotRecordableException("Memory would be taken from the device.");
+        }
+
         long bytes = (length + Alignment) * sizeof(float);
+        device.Allocations++;
         try
         {
             MemoryBuffer1D<float, Stride1D.Dense> buffer = device.Accelerator.Allocate1D<float>(length + Alignment);

@@ -28,7 +28,7 @@ public enum DeviceKind
 /// back on the host may be handed out again at once: the next kernel runs after the last reader.
 /// A device is used by one thread at a time.
 /// </remarks>
-public sealed class Device : IDisposable
+public sealed partial class Device : IDisposable
 {
     /// <summary>Threads per group of a GPU kernel.</summary>
     internal const int GroupSize = 256;
@@ -38,6 +38,7 @@ public sealed class Device : IDisposable
 
     private readonly Context context;
     private readonly Dictionary<(Type Kernel, int Lane), object> kernels = [];
+    private readonly Staging? staging;
 
     private Device(Context context, Accelerator accelerator, DeviceKind kind, DeviceOptions options)
     {
@@ -49,6 +50,11 @@ public sealed class Device : IDisposable
             : 1;
         this.Stream = accelerator.CreateStream();
         this.Scratch = new(this);
+        this.staging = kind == DeviceKind.Cpu ? null : new(this);
+        if (options.Graphs && accelerator is CudaAccelerator cuda && cuda.DriverVersion >= CudaGraphs.Oldest)
+        {
+            this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
+        }
     }
 
     /// <summary>What kind of hardware this is.</summary>
@@ -63,7 +69,7 @@ public sealed class Device : IDisposable
             MatrixPrecision.BFloat16 => ", products in bf16",
             MatrixPrecision.TensorFloat32 => ", products in tf32",
             _ => "",
-        },
+        } + (this.Kind == DeviceKind.Cuda && this.GraphDriver is null ? ", without graphs" : ""),
     };
 
     /// <summary>How this device multiplies matrices.</summary>
@@ -91,6 +97,18 @@ public sealed class Device : IDisposable
 
     /// <summary>Memory of a single operator; taken back at the end of its scope.</summary>
     internal Arena Scratch { get; }
+
+    /// <summary>Records launches and replays them; null where the device cannot, or was asked not to.</summary>
+    internal IGraphDriver? GraphDriver { get; set; }
+
+    /// <summary>What is being recorded; null nearly always.</summary>
+    internal Recording? Recording { get; set; }
+
+    /// <summary>How often memory was taken from the driver.</summary>
+    internal long Allocations { get; set; }
+
+    /// <summary>Receives launches instead of running them; null nearly always.</summary>
+    internal Action<Action>? Divert { get; set; }
 
     internal bool IsHostMemory => this.Kind is DeviceKind.Cpu or DeviceKind.CpuSimt;
 
@@ -137,16 +155,46 @@ public sealed class Device : IDisposable
     }
 
     /// <summary>Waits until everything that was launched has run.</summary>
-    public void Synchronize() => this.Stream.Synchronize();
+    public void Synchronize()
+    {
+        this.CheckHostMayTakePart();
+        this.Stream.Synchronize();
+        this.staging?.Free();
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         this.Team?.Dispose();
         this.Scratch.Dispose();
+        this.staging?.Dispose();
         this.Stream.Dispose();
         this.Accelerator.Dispose();
         this.context.Dispose();
+    }
+
+    /// <summary>Copies values to the device, which is not waited for.</summary>
+    internal void Upload(ReadOnlySpan<float> values, ArrayView<float> target)
+    {
+        this.CheckHostMayTakePart();
+        if (this.staging is { } staging)
+        {
+            staging.Copy(values, target);
+        }
+        else
+        {
+            target.CopyFromCPU(this.Stream, values);
+        }
+    }
+
+    /// <summary>A replay repeats what the device did, not what the host did.</summary>
+    /// <exception cref="InvalidOperationException">Work is being recorded.</exception>
+    internal void CheckHostMayTakePart()
+    {
+        if (this.Recording is not null)
+        {
+            throw new InvalidOperationException($"The work of a {nameof(DeviceGraph)} may not exchange data with the host or wait for the device.");
+        }
     }
 
     /// <summary>Runs a kernel over <paramref name="strips"/> × <paramref name="columns"/>.</summary>
@@ -157,6 +205,12 @@ public sealed class Device : IDisposable
     internal void Strips<TKernel>(in TKernel kernel, long strips, int columns, int widest = int.MaxValue)
         where TKernel : struct, IStripKernel
     {
+        if (this.Divert is not null)
+        {
+            this.StripsLater(kernel, strips, columns, widest);
+            return;
+        }
+
         if (this.Team is { } team)
         {
             int lane = this.Lane(columns, widest);
@@ -180,6 +234,12 @@ public sealed class Device : IDisposable
     internal void Rows<TKernel>(in TKernel kernel, long rows, int columns)
         where TKernel : struct, IRowKernel
     {
+        if (this.Divert is not null)
+        {
+            this.RowsLater(kernel, rows, columns);
+            return;
+        }
+
         if (this.Team is { } team)
         {
             RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns), RowJob<TKernel>.Of);
@@ -195,10 +255,18 @@ public sealed class Device : IDisposable
 
     /// <summary>Runs a GPU kernel that lays out its own work.</summary>
     internal void Groups<TKernel>(in TKernel kernel, Index3D groups, int size)
-        where TKernel : struct, IGroupKernel =>
+        where TKernel : struct, IGroupKernel
+    {
+        if (this.Divert is not null)
+        {
+            this.GroupsLater(kernel, groups, size);
+            return;
+        }
+
         this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel>(
             this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>))(
             this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1)), kernel);
+    }
 
     /// <summary>Runs a CUDA kernel of warps; simulated threads run it in tests.</summary>
     /// <param name="kernel">The kernel and its arguments.</param>
@@ -208,6 +276,12 @@ public sealed class Device : IDisposable
     internal void Warps<TKernel>(in TKernel kernel, Index3D groups, int size, int sharedBytes = 0)
         where TKernel : struct, IWarpKernel
     {
+        if (this.Divert is not null)
+        {
+            this.WarpsLater(kernel, groups, size, sharedBytes);
+            return;
+        }
+
         Action<AcceleratorStream, KernelConfig, TKernel> launch = this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ =>
         {
             var loaded = this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps);
@@ -229,6 +303,12 @@ public sealed class Device : IDisposable
     internal void Tiles<TKernel>(in TKernel kernel, long tiles, int lane)
         where TKernel : struct, ITileKernel
     {
+        if (this.Divert is not null)
+        {
+            this.TilesLater(kernel, tiles, lane);
+            return;
+        }
+
         TileJob<TKernel> job = this.Loaded(typeof(TKernel), lane, TileJob<TKernel>.Of);
         (job.Kernel, job.Tiles) = (kernel, tiles);
         this.Team!.Run(job, (int)Math.Min(tiles, this.Workers));
@@ -270,6 +350,11 @@ public sealed class Device : IDisposable
         this.Cancellation.ThrowIfCancellationRequested();
         if (!this.kernels.TryGetValue((kernel, lane), out object? loaded))
         {
+            if (this.Recording is not null)
+            {
+                throw new NotRecordableException("A kernel would be loaded.");
+            }
+
             loaded = load(lane);
             this.kernels.Add((kernel, lane), loaded);
         }

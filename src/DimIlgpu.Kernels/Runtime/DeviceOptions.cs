@@ -31,6 +31,9 @@ public sealed record DeviceOptions
 
     /// <summary>How matrices are multiplied; anything but true float32 needs CUDA on compute capability 8.0 or newer.</summary>
     public MatrixPrecision MatrixPrecision { get; init; }
+
+    /// <summary>Whether CUDA records work that comes again and again, and launches it as one graph; see <see cref="DeviceGraph"/>.</summary>
+    public bool Graphs { get; init; } = true;
 }
 
 /// <summary>A device that was found.</summary>

@@ -90,14 +90,13 @@ public readonly struct Tensor
         return new(this.arena, this.block, this.offset, shape, shape.Columns);
     }
 
-    /// <summary>Copies floats from the host, row after row.</summary>
+    /// <summary>Copies floats from the host, row after row, without waiting for the device; they may be changed at once.</summary>
     /// <param name="values">As many as the tensor has elements.</param>
     /// <exception cref="ArgumentException">The number of values differs, or the rows have gaps.</exception>
     public void Upload(ReadOnlySpan<float> values)
     {
         this.CheckCopy(values.Length);
-        this.View.SubView(0, values.Length).CopyFromCPU(this.Device.Stream, values);
-        this.Device.Synchronize();
+        this.Device.Upload(values, this.View);
     }
 
     /// <summary>Copies the bits of integers from the host.</summary>
@@ -111,6 +110,7 @@ public readonly struct Tensor
     public void Download(Span<float> values)
     {
         this.CheckCopy(values.Length);
+        this.Device.CheckHostMayTakePart();
         this.View.SubView(0, values.Length).CopyToCPU(this.Device.Stream, values);
         this.Device.Synchronize();
     }
@@ -141,7 +141,7 @@ public readonly struct Tensor
         // from any other start than that of the buffer it clears somebody else's memory.
         if (this.IsContiguous && this.Device.Kind != DeviceKind.OpenCl)
         {
-            this.View.MemSetToZero(this.Device.Stream);
+            this.Device.Clear(this.View);
         }
         else
         {
@@ -155,7 +155,7 @@ public readonly struct Tensor
         Check.Shape(source, this.Shape);
         if (this.IsContiguous && source.IsContiguous)
         {
-            this.View.CopyFrom(this.Device.Stream, source.View);
+            this.Device.Copy(source.View, this.View);
         }
         else
         {
