@@ -7,7 +7,8 @@ namespace DimIlgpu.Kernels;
 public sealed partial class Device
 {
     /// <summary>Copies on the device.</summary>
-    internal void Copy(ArrayView<float> source, ArrayView<float> target)
+    internal void Copy<T>(ArrayView<T> source, ArrayView<T> target)
+        where T : unmanaged
     {
         if (this.Divert is not null)
         {
@@ -19,7 +20,8 @@ public sealed partial class Device
     }
 
     /// <summary>Sets every element to zero.</summary>
-    internal void Clear(ArrayView<float> target)
+    internal void Clear<T>(ArrayView<T> target)
+        where T : unmanaged
     {
         if (this.Divert is not null)
         {
@@ -30,9 +32,11 @@ public sealed partial class Device
         target.MemSetToZero(this.Stream);
     }
 
-    private void CopyLater(ArrayView<float> source, ArrayView<float> target) => this.Divert!(() => this.Copy(source, target));
+    private void CopyLater<T>(ArrayView<T> source, ArrayView<T> target)
+        where T : unmanaged => this.Divert!(() => this.Copy(source, target));
 
-    private void ClearLater(ArrayView<float> target) => this.Divert!(() => this.Clear(target));
+    private void ClearLater<T>(ArrayView<T> target)
+        where T : unmanaged => this.Divert!(() => this.Clear(target));
 
     private void StripsLater<TKernel>(TKernel kernel, long strips, int columns, int widest)
         where TKernel : struct, IStripKernel => this.Divert!(() => this.Strips(kernel, strips, columns, widest));
