@@ -41,10 +41,13 @@ public sealed partial class Device : IDisposable
     private readonly Dictionary<(Type Kernel, int Lane), object> kernels = [];
     private readonly Staging? staging;
 
-    private Device(Context context, Accelerator accelerator, DeviceKind kind, DeviceOptions options)
+    private Device(Context context, Accelerator accelerator, DeviceKind kind, DeviceOptions options, bool isPlan = false)
     {
-        (this.context, this.Accelerator, this.Kind) = (context, accelerator, kind);
-        this.Team = kind != DeviceKind.Cpu ? null : new(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        (this.context, this.Accelerator, this.Kind, this.IsPlan) = (context, accelerator, kind, isPlan);
+        this.Threads = kind != DeviceKind.Cpu ? 1 : options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
+        this.Team = kind != DeviceKind.Cpu || isPlan ? null : new(this.Threads);
+        this.Divert = isPlan ? static _ => { } : null;
+        this.Memory = new(this);
         this.MatrixPrecision = options.MatrixPrecision;
         this.LaneWidth = kind == DeviceKind.Cpu
             ? options.LaneWidth == 0 ? DeviceCatalog.WidestLane() : options.LaneWidth
@@ -62,7 +65,7 @@ public sealed partial class Device : IDisposable
     public DeviceKind Kind { get; }
 
     /// <summary>The vendor's name, for people.</summary>
-    public string Name => this.Kind switch
+    public string Name => this.IsPlan ? $"A plan for {this.Kind}" : this.Kind switch
     {
         DeviceKind.Cpu => $"CPU accelerator, {this.Threads} threads, {this.LaneWidth} lanes",
         _ => this.Accelerator.Name + this.MatrixPrecision switch
@@ -83,8 +86,20 @@ public sealed partial class Device : IDisposable
     /// <summary>Whether products run on tensor cores.</summary>
     internal bool HasTensorCores => this.MatrixPrecision != MatrixPrecision.Float32 && this.Kind != DeviceKind.OpenCl;
 
+    /// <summary>Whether the device is a planned one (<see cref="Plan"/>), which computes nothing.</summary>
+    public bool IsPlan { get; }
+
+    /// <summary>Bytes of device memory that all arenas together hold.</summary>
+    public long HeldBytes => this.Memory.HeldBytes;
+
+    /// <summary>The most bytes that they held at once.</summary>
+    public long PeakBytes => this.Memory.PeakBytes;
+
+    /// <summary>Bytes of the memory of operators, which is kept from one to the next.</summary>
+    public long ScratchBytes => this.Scratch.HeldBytes;
+
     /// <summary>Threads that run at once on the CPU accelerator.</summary>
-    public int Threads => this.Team?.Threads ?? 1;
+    public int Threads { get; }
 
     /// <summary>Checked before each launch, which throws <see cref="OperationCanceledException"/> once it is signalled; none unless set.</summary>
     /// <remarks>Work that was under way is then incomplete, and so is what it wrote.</remarks>
@@ -112,8 +127,8 @@ public sealed partial class Device : IDisposable
     /// <summary>What is being recorded; null nearly always.</summary>
     internal Recording? Recording { get; set; }
 
-    /// <summary>How often memory was taken from the driver.</summary>
-    internal long Allocations { get; set; }
+    /// <summary>What is held of the device's memory.</summary>
+    internal DeviceMemory Memory { get; }
 
     /// <summary>Receives launches instead of running them; null nearly always.</summary>
     internal Action<Action>? Divert { get; set; }
@@ -149,6 +164,25 @@ public sealed partial class Device : IDisposable
 
     /// <summary>The devices of this machine, in the order in which <c>auto</c> prefers them.</summary>
     public static IReadOnlyList<DeviceInfo> List() => DeviceCatalog.List();
+
+    /// <summary>
+    /// A device that holds no memory and runs nothing, on any machine: what is done on it costs what the host does, and
+    /// <see cref="HeldBytes"/> and <see cref="PeakBytes"/> are what a real one would hold.
+    /// </summary>
+    /// <param name="kind">What is planned for; the shapes of scratch memory depend on it.</param>
+    /// <param name="options">As for <see cref="Open"/>.</param>
+    /// <exception cref="ArgumentException">No device of that kind has the precision.</exception>
+    public static Device Plan(DeviceKind kind, DeviceOptions? options = null)
+    {
+        options ??= new();
+        if (options.MatrixPrecision != MatrixPrecision.Float32 && kind != DeviceKind.Cuda)
+        {
+            throw new ArgumentException($"{options.MatrixPrecision} products need CUDA; this plan is for {kind}. Use Float32.", nameof(options));
+        }
+
+        Context context = Context.Create(builder => builder.CPU(new CPUDevice(1, 1, 1)));
+        return new(context, context.GetCPUDevices()[0].CreateCPUAccelerator(context), kind, options, isPlan: true);
+    }
 
     /// <summary>Opens simulated threads, which run the GPU form of a kernel slowly: for tests on tiny shapes.</summary>
     /// <param name="precision">Anything but float32 runs CUDA's kernels for tensor cores, in warps of 32.</param>
@@ -186,6 +220,11 @@ public sealed partial class Device : IDisposable
         where T : unmanaged
     {
         this.CheckHostMayTakePart();
+        if (this.IsPlan)
+        {
+            return;
+        }
+
         if (this.staging is { } staging)
         {
             staging.Copy(values, target);

@@ -150,6 +150,12 @@ public readonly struct Tensor
     {
         this.CheckCopy(values.Length);
         this.Device.CheckHostMayTakePart();
+        if (this.Device.IsPlan)
+        {
+            values.Clear();
+            return;
+        }
+
         if (this.ElementType == ElementType.Float32)
         {
             this.View.SubView(0, values.Length).CopyToCPU(this.Device.Stream, values);

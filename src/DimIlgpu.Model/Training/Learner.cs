@@ -44,6 +44,9 @@ internal sealed class Learner : IDisposable
 
     public DiffusionMamba Network { get; }
 
+    /// <summary>Bytes of the activations of a step and of their gradients.</summary>
+    public long TapeBytes => this.tape.HeldBytes;
+
     private TrainingOptions Options => this.config.Training;
 
     /// <summary>Adds the gradients of one part of a step's batch.</summary>

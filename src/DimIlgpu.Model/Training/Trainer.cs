@@ -98,6 +98,13 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => this.learner.Dispose();
 
+    /// <summary>The classes of the samples that are drawn while a run goes on.</summary>
+    internal static int[] GridLabels(RunConfig config)
+    {
+        int classes = config.Model.Classes, each = Math.Clamp(MostSamples / classes, 1, SamplesPerClass);
+        return [.. Enumerable.Range(0, Math.Min(classes, MostSamples)).SelectMany(c => Enumerable.Repeat(c, each))];
+    }
+
     private static void CheckFit(RunConfig config, IDataSet data)
     {
         if (data.Shape != config.Model.Sample)
@@ -207,12 +214,9 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        int classes = this.folder.Config.Model.Classes;
-        int each = Math.Clamp(MostSamples / classes, 1, SamplesPerClass);
-        int[] labels = [.. Enumerable.Range(0, Math.Min(classes, MostSamples)).SelectMany(c => Enumerable.Repeat(c, each))];
         try
         {
-            observer.OnSamples(this.Sample(labels, this.Options.Seed, cancellation));
+            observer.OnSamples(this.Sample(GridLabels(this.folder.Config), this.Options.Seed, cancellation));
         }
         catch (OperationCanceledException)
         {

@@ -123,7 +123,7 @@ public sealed class GraphTests
         List<Snapshot> steps = [];
         using Trainer trainer = Trainer.Open(RunFolder.Create(path, config), new ShapesDataSet(), device);
         await trainer.RunAsync(new Observer(
-            () => steps.Add(new(device.Allocations, fake?.Recordings ?? 0, fake?.Replays ?? 0))));
+            () => steps.Add(new(device.Memory.Allocations, fake?.Recordings ?? 0, fake?.Replays ?? 0))));
         float[] values = new float[trainer.Network.Parameters.Values.Shape.Length];
         trainer.Network.Parameters.Values.Download(values);
         return (values, [.. steps]);

@@ -27,14 +27,14 @@ public sealed class DeviceGraphTests
     {
         using Bench b = new(kind);
         b.Graph.Run(b.Double);
-        long allocations = b.Device.Allocations;
+        long allocations = b.Device.Memory.Allocations;
         for (int i = 0; i < 4; i++)
         {
             b.X.Upload([1f, 2, 3, 4]);
             b.Graph.Run(b.Double);
         }
 
-        Assert.Equal(allocations, b.Device.Allocations);
+        Assert.Equal(allocations, b.Device.Memory.Allocations);
     }
 
     [Theory, MemberData(nameof(Kinds))]
