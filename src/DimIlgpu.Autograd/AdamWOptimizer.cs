@@ -73,7 +73,7 @@ public sealed class AdamWOptimizer
         ClipScale.Update(device, this.state, (float)this.Options.MaxGradientNorm);
         this.Update(device, 0, this.store.DecayingRows, this.Options.WeightDecay);
         this.Update(device, this.store.DecayingRows, this.store.Values.Rows - this.store.DecayingRows, 0);
-        this.store.MarkUpdated();
+        this.store.MarkUpdated(isCopied: true);
     }
 
     /// <summary>Waits for the last step; the norm of its mean gradient before clipping. Not finite: the step changed nothing.</summary>
@@ -91,7 +91,8 @@ public sealed class AdamWOptimizer
             AdamW.Update(
                 device, Rows(this.store.Values), Rows(this.store.Gradients!.Value), Rows(this.store.Moments1!.Value),
                 Rows(this.store.Moments2!.Value), this.store.Ema is { } ema ? Rows(ema) : null, this.state,
-                new(this.Options.Beta1, this.Options.Beta2, this.Options.Epsilon, weightDecay));
+                new(this.Options.Beta1, this.Options.Beta2, this.Options.Epsilon, weightDecay),
+                this.store.ValueOperands is { } operands ? Rows(operands) : null);
         }
 
         Tensor Rows(Tensor buffer) => buffer.SliceRows(start, rows);

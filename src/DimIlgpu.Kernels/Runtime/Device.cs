@@ -189,18 +189,19 @@ public sealed class Device : IDisposable
     /// <param name="kernel">The kernel and its arguments.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="columns">Columns of a row; the widest lane that divides them is chosen.</param>
-    internal void Rows<TKernel>(in TKernel kernel, long rows, int columns)
+    /// <param name="widest">The widest lane that the kernel can use.</param>
+    internal void Rows<TKernel>(in TKernel kernel, long rows, int columns, int widest = int.MaxValue)
         where TKernel : struct, IRowKernel
     {
         if (this.Team is { } team)
         {
-            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns), RowJob<TKernel>.Of);
+            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns, widest), RowJob<TKernel>.Of);
             (job.Kernel, job.Rows) = (kernel, rows);
             team.Run(job, (int)Math.Min(rows, this.Workers));
             return;
         }
 
-        bool isQuad = this.Lane(columns) == QuadLane.Count;
+        bool isQuad = this.Lane(columns, widest) == QuadLane.Count;
         int size = this.Threading(isQuad ? columns / QuadLane.Count : columns);
         this.Loaded(typeof(TKernel), isQuad ? QuadLane.Count : 1, lane => lane == QuadLane.Count
             ? this.LoadRows<TKernel, QuadLane>()
