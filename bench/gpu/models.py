@@ -6,15 +6,13 @@ import torch.nn.functional as F
 
 from scan_cuda import scan_forward
 
+DEVICE = "cuda"
 CLASSES, CHANNELS, PATCH, TIME = 1000, 4, 2, 256
 
 
 def _normal(*shape):
     """What a trained network might hold; nothing starts at zero here, for zeros are faster than data."""
     return torch.nn.Parameter(0.02 * torch.randn(shape, device=DEVICE))
-
-
-DEVICE = "cuda"
 
 
 def modulate(x, shift, scale):

@@ -105,9 +105,9 @@ def reference(u, delta, a, b, c, d):
     half = u.shape[0] // a.shape[0]
     a, d = a.repeat_interleave(half, 0), d.repeat_interleave(half, 0)
     h, y = torch.zeros_like(a), []
-    for t in range(u.shape[2]):
-        h = torch.exp(delta[:, :, t, None] * a) * h + (delta[:, :, t] * u[:, :, t])[..., None] * b[:, None, :, t]
-        y.append((h * c[:, None, :, t]).sum(-1) + d * u[:, :, t])
+    for u_t, delta_t, b_t, c_t in zip(*(v.unbind(-1) for v in (u, delta, b, c))):
+        h = torch.exp(delta_t[..., None] * a) * h + (delta_t * u_t)[..., None] * b_t[:, None]
+        y.append((h * c_t[:, None]).sum(-1) + d * u_t)
     return torch.stack(y, -1)
 
 
