@@ -6,24 +6,26 @@ using DimIlgpu.Kernels;
 
 // Measures and checks the kernels where there is no .NET: no image codec, no command-line library, one file.
 const string Usage = """
-    dim-bench [WHAT ...] [--device ID] [--precision fp32|tf32|bf16] [--filter TEXT] [--json FILE]
+    dim-bench [WHAT ...] [--device ID] [--precision fp32|tf32|bf16] [--filter TEXT] [--only NAMES] [--without NAMES] [--json FILE]
 
     WHAT, in this order; bench unless given:
       check     the kernels that matter against double precision
       bench     operators and small networks beside their bounds, as `dim bench` does
-      run       each of these once and untimed: for a sanitizer, or to load every kernel
       models    DiM-XL/2 from 256 to 16,384 tokens: time and memory
       kernels   registers and local bytes of every CUDA kernel that ran above
+
+    TEXT is part of a case's name, or of a point of models such as train.b8.l4096. NAMES are operators, such as
+    Linear,SelectiveScan,Model, whose inputs are (not) made at all.
     """;
 Dictionary<string, string> options = new() { ["--device"] = "cuda", ["--precision"] = "fp32" };
 HashSet<string> what = [];
 for (int i = 0; i < args.Length; i++)
 {
-    if (args[i] is "check" or "bench" or "run" or "models" or "kernels")
+    if (args[i] is "check" or "bench" or "models" or "kernels")
     {
         what.Add(args[i]);
     }
-    else if (args[i] is "--device" or "--precision" or "--filter" or "--json" && i + 1 < args.Length)
+    else if (args[i] is "--device" or "--precision" or "--filter" or "--only" or "--without" or "--json" && i + 1 < args.Length)
     {
         options[args[i]] = args[++i];
     }
@@ -47,6 +49,8 @@ MatrixPrecision precision = options["--precision"] switch
     string other => throw new ArgumentException($"There is no precision '{other}'; expected fp32, tf32 or bf16."),
 };
 string? filter = options.GetValueOrDefault("--filter");
+string[]? only = options.GetValueOrDefault("--only")?.Split(',');
+string[] without = options.GetValueOrDefault("--without")?.Split(',') ?? [];
 Report report = new();
 try
 {
@@ -86,17 +90,13 @@ void Measure()
 
         if (what.Contains("bench"))
         {
-            foreach (Measurement one in BenchmarkSuite.Run(device, filter, null, CancellationToken.None))
+            foreach (Measurement one in BenchmarkSuite.Run(
+                device, filter, null, CancellationToken.None, name => (only?.Contains(name) ?? true) && !without.Contains(name)))
             {
                 report.Add(one);
                 string share = one.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s,7:P0} of bound") : "";
                 Line($"{one.Name,-36} {one.Shape,-26} {one.Milliseconds,10:0.0000} ms {one.Rate,12:0.0} {one.Unit,-10}{share}");
             }
-        }
-
-        if (what.Contains("run"))
-        {
-            RunOnce(device);
         }
 
         if (what.Contains("kernels"))
@@ -116,20 +116,6 @@ void Measure()
             report.Models.Add(one);
             string time = one.Milliseconds is { } ms ? string.Create(CultureInfo.InvariantCulture, $"{ms,9:0.0} ms {one.Bytes / 1e9,7:0.0} GB") : one.Error!;
             Line($"{one.Model} {one.Pass,-6} batch {one.Batch,2} tokens {one.Tokens,5} {time}");
-        }
-    }
-}
-
-void RunOnce(Device device)
-{
-    using Arena arena = new(device);
-    foreach (BenchmarkCase one in BenchmarkSuite.Cases(device, arena))
-    {
-        if (filter is null || one.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))
-        {
-            one.Run();
-            device.Synchronize();
-            Line($"ran {one.Name} {one.Shape}");
         }
     }
 }

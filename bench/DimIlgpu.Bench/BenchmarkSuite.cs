@@ -28,8 +28,9 @@ public static class BenchmarkSuite
     /// <param name="filter">Part of a name; null for all.</param>
     /// <param name="progress">Receives the name of each case before it runs.</param>
     /// <param name="cancellation">Stops between cases.</param>
+    /// <param name="wanted">Which operators' inputs are made at all, by class name without <c>Benchmark</c>; null for all.</param>
     public static IEnumerable<Measurement> Run(
-        Device device, string? filter, IProgress<string>? progress, CancellationToken cancellation)
+        Device device, string? filter, IProgress<string>? progress, CancellationToken cancellation, Func<string, bool>? wanted = null)
     {
         BenchmarkCase? arithmetic = null, memory = null;
         using Arena bounds = new(device);
@@ -43,7 +44,7 @@ public static class BenchmarkSuite
         yield return Measure(device, memory, null);
         yield return Measure(device, Peaks.Launch(device, bounds), null);
 
-        foreach (Type type in Types())
+        foreach (Type type in Types(wanted))
         {
             using Arena arena = new(device);
             foreach (BenchmarkCase item in CasesOf(type, device, arena))
@@ -66,10 +67,11 @@ public static class BenchmarkSuite
     /// <summary>All cases of all operators; each is valid until the next is asked for.</summary>
     /// <param name="device">Where they run.</param>
     /// <param name="arena">Holds their tensors.</param>
-    public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena) => Types().SelectMany(t => CasesOf(t, device, arena));
+    public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena) => Types(null).SelectMany(t => CasesOf(t, device, arena));
 
-    private static IEnumerable<Type> Types() => typeof(IBenchmark).Assembly.GetTypes()
-        .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchmark))).OrderBy(t => t.Name, StringComparer.Ordinal);
+    private static IEnumerable<Type> Types(Func<string, bool>? wanted) => typeof(IBenchmark).Assembly.GetTypes()
+        .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchmark)) && (wanted?.Invoke(t.Name.Replace("Benchmark", "", StringComparison.Ordinal)) ?? true))
+        .OrderBy(t => t.Name, StringComparer.Ordinal);
 
     private static IEnumerable<BenchmarkCase> CasesOf(Type type, Device device, Arena arena) =>
         (IEnumerable<BenchmarkCase>)type.GetMethod(nameof(IBenchmark.Cases))!.Invoke(null, [device, arena])!;
