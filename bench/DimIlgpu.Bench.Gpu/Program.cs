@@ -63,12 +63,17 @@ catch (Exception e)
     Console.Error.WriteLine($"dim-bench: {e}");
 }
 
-if (options.GetValueOrDefault("--json") is { } file)
-{
-    File.WriteAllText(file, JsonSerializer.Serialize(report, Json.Options));
-}
-
+Save();
 return report.Error is null && report.Checks.TrueForAll(c => c.IsGood) ? 0 : 1;
+
+// After each line: a run that is stopped keeps what it has.
+void Save()
+{
+    if (options.GetValueOrDefault("--json") is { } file)
+    {
+        File.WriteAllText(file, JsonSerializer.Serialize(report, Json.Options));
+    }
+}
 
 Device Open() => Device.Open(options["--device"], new() { MatrixPrecision = precision });
 
@@ -94,6 +99,7 @@ void Measure()
                 device, filter, null, CancellationToken.None, name => (only?.Contains(name) ?? true) && !without.Contains(name)))
             {
                 report.Add(one);
+                Save();
                 string share = one.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s,7:P0} of bound") : "";
                 Line($"{one.Name,-36} {one.Shape,-26} {one.Milliseconds,10:0.0000} ms {one.Rate,12:0.0} {one.Unit,-10}{share}");
             }
@@ -114,6 +120,7 @@ void Measure()
         foreach (ModelPoint one in ModelSweep.Run(Open, filter))
         {
             report.Models.Add(one);
+            Save();
             string time = one.Milliseconds is { } ms ? string.Create(CultureInfo.InvariantCulture, $"{ms,9:0.0} ms {one.Bytes / 1e9,7:0.0} GB") : one.Error!;
             Line($"{one.Model} {one.Pass,-6} batch {one.Batch,2} tokens {one.Tokens,5} {time}");
         }

@@ -112,7 +112,7 @@ def models(table, ours, theirs):
                 continue
             row = min(rows, key=lambda r: r["milliseconds"] / batch(r))
             asked = {("dim", "train", 256): "0.7", ("dit", "train", 4096): "1.0", ("dim", "sample", 256): "0.7", ("dit", "sample", 4096): "1.0"}
-            table.add(f"DiM-XL/2 {what} to {model.replace('di', 'Di')} {row['name'].split('.')[1]} B {batch(row)}",
+            table.add(f"DiM-XL/2 {what} to {dict(dim='DiM', dit='DiT')[model]} {row['name'].split('.')[1]} B {batch(row)}",
                       f"{ms(point['milliseconds'])}, {point['bytes'] / 1e9:.1f} GB", f"{ms(row['milliseconds'])}, {row['bytes'] / 1e9:.1f} GB",
                       row["milliseconds"] / batch(row) / (point["milliseconds"] / point["batch"]), asked.get((model, point["pass"], point["tokens"]), ""))
 
@@ -128,14 +128,15 @@ def main(folder):
     models(table, cases(ours, "models"), other)
     for row in (r for r in rows if r["unit"] == "GB/s" and r.get("share")):
         table.add(f"{row['name']} {row['shape']} to the copy", f"{row['rate']:.0f} GB/s", f"{row['rate'] / row['share']:.0f} GB/s", row["share"], "0.8")
-    wrong = [f"{c['name']} {c.get('shape', '')}: error {c['error']:.1e}, at most {c['limit']:.0e}"
+    wrong = [f"{c['name']} {c.get('shape', '')}: error {float(c['error']):.1e}, at most {c['limit']:.0e}"
              for c in cases(ours, "checks") if not c["isGood"]]
     wrong += [f"{c['name']} {c['shape']}: error {c['error']:.1e}, at most {c['limit']:.0e}" for c in other if c.get("good") is False]
     broken = [f"ours: {r['error'].splitlines()[0]}" for r in ours if r.get("error")]
     broken += [f"PyTorch part failed: {p}" for r in theirs for p in r.get("failed", [])]
     text = f"{name}, driver {driver}, {megahertz} MHz at most, {multiprocessors} multiprocessors\n\n{table}\n"
     text += "".join(f"\nWRONG: {w}" for w in wrong) + "".join(f"\nFAILED: {b}" for b in broken)
-    text += "" if wrong or broken else f"\nAll {len(cases(ours, 'checks')) + sum('good' in c for c in other)} checks passed."
+    checks = len(cases(ours, "checks")) + sum("good" in c for c in other)
+    text += f"\n{checks - len(wrong)} of {checks} checks passed." if checks else "\nNothing was checked."
     print(text)
     with open(os.path.join(folder, "table.md"), "w") as file:
         file.write(text + "\n")

@@ -23,22 +23,56 @@ def say(text):
     print(f"[{time.time() - START:5.0f} s] {text}", flush=True)
 
 
-def milliseconds(run, seconds=0.15, most=100):
-    """Median over runs timed one by one, after a warm-up of as long."""
-    def once():
-        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        begin.record()
-        run()
-        end.record()
-        end.synchronize()
-        return begin.elapsed_time(end)
+class Results(list):
+    """Written anew with every line, so that a part that is stopped keeps what it has."""
 
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.failed = path, []
+
+    def append(self, line):
+        super().append(line)
+        self.save()
+
+    def save(self):
+        with open(self.path, "w") as file:
+            json.dump(dict(device=torch.cuda.get_device_name(), torch=torch.__version__, failed=self.failed, cases=list(self)), file, indent=1)
+
+
+def elapsed(run):
+    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    begin.record()
     run()
-    estimate = min(once(), once())
+    end.record()
+    end.synchronize()
+    return begin.elapsed_time(end)
+
+
+def milliseconds(run, seconds=0.15, most=100):
+    """Median over runs timed one by one, after a warm-up: what the host adds counts."""
+    run()
+    estimate = min(elapsed(run), elapsed(run))
     runs = max(3, min(most, int(1000 * seconds / max(estimate, 1e-3))))
     for _ in range(runs // 2):
         run()
-    return statistics.median(once() for _ in range(runs))
+    return statistics.median(elapsed(run) for _ in range(runs))
+
+
+def kernel_milliseconds(run, seconds=0.15):
+    """Median over replays of a CUDA graph of several runs: Python and launches take no part in it."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        run()
+        run()
+    torch.cuda.current_stream().wait_stream(side)
+    torch.cuda.synchronize()
+    count = max(1, min(20, int(4 / max(elapsed(run), 1e-3))))
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(count):
+            run()
+    return milliseconds(graph.replay, seconds, most=40) / count
 
 
 def record(results, name, shape, time_ms, work=0.0, unit="ms", **more):
@@ -50,7 +84,7 @@ def record(results, name, shape, time_ms, work=0.0, unit="ms", **more):
 
 def matmul(results, _):
     x, y = torch.randn(1 << 29, device="cuda", dtype=torch.bfloat16), torch.empty(1 << 29, device="cuda", dtype=torch.bfloat16)
-    record(results, "copy", "1 GiB", milliseconds(lambda: y.copy_(x)), 4 * x.numel(), "GB/s")
+    record(results, "copy", "1 GiB", kernel_milliseconds(lambda: y.copy_(x)), 4 * x.numel(), "GB/s")
     del x, y
     shapes = (
         ("in_proj", 1, TOKENS, 2 * CHANNELS, WIDTH), ("out_proj", 1, TOKENS, WIDTH, CHANNELS),
@@ -64,7 +98,7 @@ def matmul(results, _):
         for suffix, run in (
                 ("forward", lambda: x @ w.mT), ("input", lambda: dy @ w), ("weight", lambda: dy.mT @ x)):
             moved = 2.0 * g * (m * k + n * k + m * n)
-            record(results, f"linear.xl.{name}.{suffix}", shape, milliseconds(run), 2.0 * g * m * n * k, "GFLOP/s", bytes=moved)
+            record(results, f"linear.xl.{name}.{suffix}", shape, kernel_milliseconds(run), 2.0 * g * m * n * k, "GFLOP/s", bytes=moved)
 
 
 def scan(results, options):
@@ -78,7 +112,7 @@ def scan(results, options):
             work = 2.0 * BATCH * length * CHANNELS * STATES
             for name, run in scan_cuda.cases(BATCH, length, CHANNELS, dtype):
                 record(results, f"cuda-scan.{name}", f"B{BATCH} L{length} E{CHANNELS} N{STATES} {str(dtype)[6:]}",
-                       milliseconds(run), work, "G states/s")
+                       kernel_milliseconds(run), work, "G states/s")
 
 
 def triton(results, _):
@@ -95,7 +129,7 @@ def triton(results, _):
     for length in LENGTHS:
         x = scan_cuda.inputs(2 * BATCH, length, CHANNELS, torch.bfloat16)
         x = [v.mT.contiguous() if i in (0, 1, 3, 4) else v for i, v in enumerate(x)]
-        best = min(((milliseconds(lambda: triton_scan.forward(*x, block=block, warps=warps), 0.05), block, warps)
+        best = min(((kernel_milliseconds(lambda: triton_scan.forward(*x, block=block, warps=warps), 0.05), block, warps)
                     for block, warps in ((32, 1), (32, 2), (64, 2), (64, 4))))
         record(results, "triton-scan.forward", f"B{BATCH} L{length} E{CHANNELS} N{STATES} bfloat16", best[0],
                2.0 * BATCH * length * CHANNELS * STATES, "G states/s", block=best[1], warps=best[2])
@@ -159,21 +193,23 @@ def point(results, name, kind, prepare, batch, tokens, seconds=0.6):
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             run = prepare(batch)
-            elapsed = milliseconds(run, seconds, most=10)
-            record(results, f"{name}.{kind}", f"B{batch} L{tokens}", elapsed, bytes=torch.cuda.max_memory_allocated())
+            record(results, f"{name}.{kind}", f"B{batch} L{tokens}", milliseconds(run, seconds, most=10), bytes=torch.cuda.max_memory_allocated())
             return
         except torch.OutOfMemoryError:
-            run = None
             results.append(dict(name=f"{name}.{kind}", shape=f"B{batch} L{tokens}", error="out of memory"))
             say(f"{name} {kind} B{batch} L{tokens}: out of memory")
-        batch //= 2
+        run, batch = None, batch // 2
 
 
-def network(model, tokens, **options):
+def model_of(name):
     import models
-    import scan_cuda
     torch.manual_seed(1)
-    return models.Network({"dit": models.Dit, "dim": models.Dim}[model](), tokens, **options)
+    return {"dit": models.Dit, "dim": models.Dim}[name]()
+
+
+def network(model, tokens, dynamic=None):
+    import models
+    return models.Network(model, tokens, dynamic=dynamic)
 
 
 def headline(model, results):
@@ -181,7 +217,8 @@ def headline(model, results):
     torch._dynamo.config.recompile_limit = 64
     for train, batch, tokens in ((True, 64, 256), (True, 8, 4096), (False, 64, 256), (False, 8, 256), (False, 8, 4096)):
         torch._dynamo.reset()
-        one = network(model, tokens, dynamic=False)
+        one = None
+        one = network(model_of(model), tokens, dynamic=False)
         if train:
             point(results, model, "train", training_step(one), batch, tokens)
             continue
@@ -195,15 +232,20 @@ def headline(model, results):
             results.append(dict(name=f"{model}.sample-graph", shape=f"B{batch} L{tokens}", error=str(e)))
 
 
-def sweep(model, results):
-    """Memory and time from 256 to 16,384 tokens, compiled once for all lengths."""
+def sweep(name, results):
+    """Memory and time from 256 to 16,384 tokens; the second length compiles for all that follow."""
+    torch._dynamo.config.recompile_limit = 64
     for train in (True, False):
         torch._dynamo.reset()
+        model = model_of(name)
         for tokens in LENGTHS:
-            one = network(model, tokens, dynamic=True)
+            one = network(model, tokens)
             prepare = training_step(one) if train else evaluation(one, graph=False)
-            point(results, model, "train-sweep" if train else "sample-sweep", prepare, BATCH, tokens, seconds=0.3)
+            point(results, name, "train-sweep" if train else "sample-sweep", prepare, BATCH, tokens, seconds=0.3)
+            for p in one.parameters:
+                p.grad = None
             one = prepare = None
+        model = None
 
 
 def main():
@@ -212,7 +254,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--library", help="what nvcc made of scan.cu; needed by scan and dim")
     options = parser.parse_args()
-    results, failed = [], []
+    results = Results(options.out)
     torch.backends.cuda.matmul.allow_tf32 = True
     if options.library:
         import scan_cuda
@@ -226,13 +268,10 @@ def main():
             else:
                 {"matmul": matmul, "scan": scan, "triton": triton}[part](results, options)
         except Exception:
-            failed.append(part)
+            results.failed.append(part)
+            results.save()
             say(f"{part} FAILED:\n{traceback.format_exc()}")
-        report = dict(device=torch.cuda.get_device_name(), torch=torch.__version__, failed=failed, cases=results)
-        with open(options.out, "w") as file:
-            json.dump(report, file, indent=1)
-    wrong = [r["name"] for r in results if r.get("good") is False]
-    sys.exit(1 if failed or wrong else 0)
+    sys.exit(1 if results.failed or any(r.get("good") is False for r in results) else 0)
 
 
 if __name__ == "__main__":
