@@ -382,6 +382,17 @@ public sealed partial class Device : IDisposable
         return lane;
     }
 
+    /// <summary>The kernels that have been loaded so far, as CUDA's driver compiled them; none on other devices.</summary>
+    internal IEnumerable<KernelResources> CudaKernels() =>
+        from loaded in this.kernels
+        let kernel = (loaded.Value as Delegate)?.GetKernel() as CudaKernel
+        where kernel is not null
+        select CudaFunction.Resources(NameOf(loaded.Key.Kernel), kernel);
+
+    private static string NameOf(Type kernel) => kernel.IsGenericType
+        ? $"{kernel.Name.Split('`')[0]}<{string.Join(", ", kernel.GetGenericArguments().Select(NameOf))}>"
+        : kernel.Name;
+
     private static void CheckPrecision(Accelerator accelerator, DeviceOptions options)
     {
         bool isThere = options.MatrixPrecision switch
