@@ -20,6 +20,9 @@ internal interface IPlatform
 /// <summary>Independent strips of adjacent columns: element maps, reductions over rows, convolution, scan.</summary>
 internal interface IStripKernel
 {
+    /// <summary>Columns of one thread on a GPU, at most: 1 for a kernel that keeps many values of each column.</summary>
+    static virtual int MostColumnsPerThread => QuadLane.Count;
+
     /// <summary>Computes columns <paramref name="column"/> … + <c>TLane.Count</c> − 1 of strip <paramref name="strip"/>.</summary>
     void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>;

@@ -8,6 +8,8 @@ namespace DimIlgpu.Kernels;
 internal readonly struct ScanForward<TQuads>(ScanView view, Floats states, Floats y, int keep) : IStripKernel
     where TQuads : struct, IQuads
 {
+    public static int MostColumnsPerThread => 1;
+
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>
     {
