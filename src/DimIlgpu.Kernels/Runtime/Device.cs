@@ -50,6 +50,7 @@ public sealed class Device : IDisposable
             : QuadLane.Count;
         this.Stream = accelerator.CreateStream();
         this.Scratch = new(this);
+        this.MostSharedMemory = accelerator is CudaAccelerator cuda ? CudaFunction.MostSharedMemory(cuda) : accelerator.MaxSharedMemoryPerGroup;
     }
 
     /// <summary>What kind of hardware this is.</summary>
@@ -96,6 +97,9 @@ public sealed class Device : IDisposable
     internal CpuTeam? Team { get; }
 
     internal AcceleratorStream Stream { get; }
+
+    /// <summary>The most shared memory that <see cref="Warps"/> can give a group, in bytes.</summary>
+    internal int MostSharedMemory { get; }
 
     /// <summary>Memory of a single operator; taken back at the end of its scope.</summary>
     internal Arena Scratch { get; }

@@ -1,10 +1,14 @@
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
 /// <summary>Where sums go: C (M, N) for each of the batch, or, for parts, memory in the order of the threads.</summary>
 internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int start, Floats parts)
 {
+    // Whether 8 bfloat16 or 2 floats of C, the first of a column that they divide, can be written as one.
+    private readonly int isAligned = IsAligned(c) ? 1 : 0;
+
     /// <summary>Floats that a part of a tile takes.</summary>
     public static int PartLength<TTile>()
         where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Side * TensorCores.Side;
@@ -16,7 +20,7 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
         int row = ((piece.Row * TTile.WarpRows) + (warp / TTile.WarpColumns)) * TensorCores.Side;
         int column = ((piece.Column * TTile.WarpColumns) + (warp % TTile.WarpColumns)) * TensorCores.Side;
-        return new(m, n, bias, c, start, piece.Batch, row + (lane / 4), column, lane % 4);
+        return new(m, n, bias, c, start, this.isAligned, piece.Batch, row + (lane / 4), column, lane % 4);
     }
 
     /// <summary>Writes a part.</summary>
@@ -65,6 +69,13 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         quads[at + (7 * gap)] = sums.C7;
     }
 
+    private static bool IsAligned(Matrix c)
+    {
+        nint address = c.Memory.IsNarrow != 0 ? c.Memory.Halves.LoadEffectiveAddressAsPtr() : c.Memory.View.LoadEffectiveAddressAsPtr();
+        int bytes = c.Memory.IsNarrow != 0 ? 16 : 8, elements = c.Memory.IsNarrow != 0 ? 8 : 2;
+        return address % bytes == 0 && c.RowStride % elements == 0 && c.BatchStride % elements == 0;
+    }
+
     private static int Threads<TTile>()
         where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
 
@@ -76,7 +87,12 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
 /// A thread's share of a warp's 64 × 64 sums in C: rows m and m + 8 of each 16, and of each 8 columns from n on the pair
 /// <paramref name="pair"/>.
 /// </summary>
-internal readonly struct LinearSums(int height, int width, Matrix bias, Matrix c, int start, int batch, int m, int n, int pair)
+/// <remarks>
+/// bfloat16 is written 16 bytes at a time: four adjacent lanes, which hold a pair each of the same 8 columns, exchange them
+/// first. Pairs of floats are 32 bytes from four lanes already.
+/// </remarks>
+internal readonly struct LinearSums(
+    int height, int width, Matrix bias, Matrix c, int start, int isAligned, int batch, int m, int n, int pair)
 {
     public static AccumulatorRow Add(AccumulatorRow x, AccumulatorRow y) => new()
     {
@@ -123,15 +139,41 @@ internal readonly struct LinearSums(int height, int width, Matrix bias, Matrix c
             });
         }
 
-        this.Write(sums.C0, row, 0);
-        this.Write(sums.C1, row, 8);
-        this.Write(sums.C2, row, 16);
-        this.Write(sums.C3, row, 24);
-        this.Write(sums.C4, row, 32);
-        this.Write(sums.C5, row, 40);
-        this.Write(sums.C6, row, 48);
-        this.Write(sums.C7, row, 56);
+        if (c.Memory.IsNarrow != 0)
+        {
+            this.WriteNarrow(Upper(sums.C0, sums.C1, sums.C2, sums.C3), row, 0);
+            this.WriteNarrow(Upper(sums.C4, sums.C5, sums.C6, sums.C7), row, 32);
+            this.WriteNarrow(Lower(sums.C0, sums.C1, sums.C2, sums.C3), row + 8, 0);
+            this.WriteNarrow(Lower(sums.C4, sums.C5, sums.C6, sums.C7), row + 8, 32);
+        }
+        else
+        {
+            this.Write(sums.C0, row, 0);
+            this.Write(sums.C1, row, 8);
+            this.Write(sums.C2, row, 16);
+            this.Write(sums.C3, row, 24);
+            this.Write(sums.C4, row, 32);
+            this.Write(sums.C5, row, 40);
+            this.Write(sums.C6, row, 48);
+            this.Write(sums.C7, row, 56);
+        }
     }
+
+    private static WordQuad Upper(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
+    {
+        X = TensorCores.RoundBFloat16(c0.X, c0.Y),
+        Y = TensorCores.RoundBFloat16(c1.X, c1.Y),
+        Z = TensorCores.RoundBFloat16(c2.X, c2.Y),
+        W = TensorCores.RoundBFloat16(c3.X, c3.Y),
+    };
+
+    private static WordQuad Lower(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
+    {
+        X = TensorCores.RoundBFloat16(c0.Z, c0.W),
+        Y = TensorCores.RoundBFloat16(c1.Z, c1.W),
+        Z = TensorCores.RoundBFloat16(c2.Z, c2.W),
+        W = TensorCores.RoundBFloat16(c3.Z, c3.W),
+    };
 
     private static FloatQuad Add(FloatQuad x, FloatQuad y) => new() { X = x.X + y.X, Y = x.Y + y.Y, Z = x.Z + y.Z, W = x.W + y.W };
 
@@ -141,7 +183,7 @@ internal readonly struct LinearSums(int height, int width, Matrix bias, Matrix c
     {
         int column = n + eight + (2 * pair);
         long at = (batch * bias.BatchStride) + column;
-        float x = column < width ? bias.Memory.View[at] : 0f, y = column + 1 < width ? bias.Memory.View[at + 1] : 0f;
+        float x = column < width ? ThreadLane.Read(bias.Memory, at) : 0f, y = column + 1 < width ? ThreadLane.Read(bias.Memory, at + 1) : 0f;
         return new() { X = x, Y = y, Z = x, W = y };
     }
 
@@ -157,8 +199,8 @@ internal readonly struct LinearSums(int height, int width, Matrix bias, Matrix c
         long at = this.At(row) + column;
         return new()
         {
-            X = row < height && column < width ? c.Memory.View[at] : 0f,
-            Y = row < height && column + 1 < width ? c.Memory.View[at + 1] : 0f,
+            X = row < height && column < width ? ThreadLane.Read(c.Memory, at) : 0f,
+            Y = row < height && column + 1 < width ? ThreadLane.Read(c.Memory, at + 1) : 0f,
         };
     }
 
@@ -174,7 +216,7 @@ internal readonly struct LinearSums(int height, int width, Matrix bias, Matrix c
         if (row < height && column < width)
         {
             long at = this.At(row) + column;
-            if (c.IsAligned != 0 && column + 1 < width)
+            if (isAligned != 0 && column + 1 < width)
             {
                 c.Memory.View.Cast<FloatPair>()[at / 2] = sums;
                 return;
@@ -185,6 +227,40 @@ internal readonly struct LinearSums(int height, int width, Matrix bias, Matrix c
             {
                 c.Memory.View[at + 1] = sums.Y;
             }
+        }
+    }
+
+    /// <summary>Writes the pairs of four times 8 columns that four adjacent lanes have of a row.</summary>
+    private void WriteNarrow(WordQuad pairs, int row, int from)
+    {
+        WordQuad eight = TensorCores.Transpose(pairs);
+        int column = n + from + (8 * pair);
+        if (row < height && column < width)
+        {
+            long at = this.At(row) + column;
+            if (isAligned != 0 && column + 7 < width)
+            {
+                c.Memory.Halves.Cast<WordQuad>()[at / 8] = eight;
+                return;
+            }
+
+            this.WriteNarrow(eight.X, at, column);
+            this.WriteNarrow(eight.Y, at + 2, column + 2);
+            this.WriteNarrow(eight.Z, at + 4, column + 4);
+            this.WriteNarrow(eight.W, at + 6, column + 6);
+        }
+    }
+
+    private void WriteNarrow(int two, long at, int column)
+    {
+        if (column < width)
+        {
+            c.Memory.Halves[at] = (ushort)two;
+        }
+
+        if (column + 1 < width)
+        {
+            c.Memory.Halves[at + 1] = (ushort)(two >> 16);
         }
     }
 }

@@ -135,8 +135,8 @@ internal readonly struct WarpSchedule(int rowTiles, int columnTiles, int tiles, 
             ? this.At(piece, 0, this.steps)
             : this.At(
                 this.Whole + (cut / this.Parts),
-                (int)((long)this.steps * (cut % this.Parts) / this.Parts),
-                (int)((long)this.steps * ((cut % this.Parts) + 1) / this.Parts));
+                this.steps * (cut % this.Parts) / this.Parts,
+                this.steps * ((cut % this.Parts) + 1) / this.Parts);
     }
 
     /// <summary>Where a tile lies.</summary>
