@@ -59,6 +59,8 @@ public sealed partial class Device : IDisposable
         {
             this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
         }
+
+        this.MostSharedMemory = accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu) : accelerator.MaxSharedMemoryPerGroup;
     }
 
     /// <summary>What kind of hardware this is.</summary>
@@ -117,6 +119,9 @@ public sealed partial class Device : IDisposable
     internal CpuTeam? Team { get; }
 
     internal AcceleratorStream Stream { get; }
+
+    /// <summary>The most shared memory that <see cref="Warps"/> can give a group, in bytes.</summary>
+    internal int MostSharedMemory { get; }
 
     /// <summary>Memory of a single operator; taken back at the end of its scope.</summary>
     internal Arena Scratch { get; }
