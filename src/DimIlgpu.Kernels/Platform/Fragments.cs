@@ -6,12 +6,6 @@ internal struct FloatPair
     public float X, Y;
 }
 
-/// <summary>Four floats that move as one.</summary>
-internal struct FloatQuad
-{
-    public float X, Y, Z, W;
-}
-
 /// <summary>Four words that move as one: 8 bfloat16 or 4 tf32.</summary>
 internal struct WordQuad
 {

@@ -24,6 +24,7 @@ internal static class Intrinsics
         builder.GetIntrinsicManager().RegisterMethod(
             barrier, new CLIntrinsic(typeof(Intrinsics), nameof(OpenClBarrier), IntrinsicImplementationMode.GenerateCode));
         TensorCores.Register(builder.GetIntrinsicManager());
+        SpecialFunctions.Register(builder.GetIntrinsicManager());
         return builder;
     }
 
