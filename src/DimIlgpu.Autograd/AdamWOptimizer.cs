@@ -82,7 +82,7 @@ public sealed class AdamWOptimizer
             graph.Run(this.Update);
         }
 
-        this.store.MarkUpdated();
+        this.store.MarkUpdated(isCopied: true);
     }
 
     /// <summary>Waits for the last step; the norm of its mean gradient before clipping. Not finite: the step changed nothing.</summary>
@@ -109,7 +109,8 @@ public sealed class AdamWOptimizer
             AdamW.Update(
                 device, Rows(this.store.Values), Rows(this.store.Gradients!.Value), Rows(this.store.Moments1!.Value),
                 Rows(this.store.Moments2!.Value), this.store.Ema is { } ema ? Rows(ema) : null, this.state,
-                new(this.Options.Beta1, this.Options.Beta2, this.Options.Epsilon, weightDecay));
+                new(this.Options.Beta1, this.Options.Beta2, this.Options.Epsilon, weightDecay),
+                this.store.ValueOperands is { } operands ? Rows(operands) : null);
         }
 
         Tensor Rows(Tensor buffer) => buffer.SliceRows(start, rows);

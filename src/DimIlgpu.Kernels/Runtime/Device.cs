@@ -59,6 +59,8 @@ public sealed partial class Device : IDisposable
         {
             this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
         }
+
+        this.MostSharedMemory = accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu) : accelerator.MaxSharedMemoryPerGroup;
     }
 
     /// <summary>What kind of hardware this is.</summary>
@@ -117,6 +119,9 @@ public sealed partial class Device : IDisposable
     internal CpuTeam? Team { get; }
 
     internal AcceleratorStream Stream { get; }
+
+    /// <summary>The most shared memory that <see cref="Warps"/> can give a group, in bytes.</summary>
+    internal int MostSharedMemory { get; }
 
     /// <summary>Memory of a single operator; taken back at the end of its scope.</summary>
     internal Arena Scratch { get; }
@@ -283,7 +288,8 @@ public sealed partial class Device : IDisposable
     /// <param name="kernel">The kernel and its arguments.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="columns">Columns of a row; the widest lane that divides them is chosen.</param>
-    internal void Rows<TKernel>(in TKernel kernel, long rows, int columns)
+    /// <param name="widest">The widest lane that the kernel can use.</param>
+    internal void Rows<TKernel>(in TKernel kernel, long rows, int columns, int widest = int.MaxValue)
         where TKernel : struct, IRowKernel
     {
         if (this.Divert is not null)
@@ -294,13 +300,13 @@ public sealed partial class Device : IDisposable
 
         if (this.Team is { } team)
         {
-            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns), RowJob<TKernel>.Of);
+            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns, widest), RowJob<TKernel>.Of);
             (job.Kernel, job.Rows) = (kernel, rows);
             team.Run(job, (int)Math.Min(rows, this.Workers));
             return;
         }
 
-        bool isQuad = this.Lane(columns) == QuadLane.Count;
+        bool isQuad = this.Lane(columns, widest) == QuadLane.Count;
         int size = this.Threading(isQuad ? columns / QuadLane.Count : columns);
         this.Loaded(typeof(TKernel), isQuad ? QuadLane.Count : 1, lane => lane == QuadLane.Count
             ? this.LoadRows<TKernel, QuadLane>()
@@ -380,6 +386,17 @@ public sealed partial class Device : IDisposable
 
         return lane;
     }
+
+    /// <summary>The kernels that have been loaded so far, as CUDA's driver compiled them; none on other devices.</summary>
+    internal IEnumerable<KernelResources> CudaKernels() =>
+        from loaded in this.kernels
+        let kernel = (loaded.Value as Delegate)?.GetKernel() as CudaKernel
+        where kernel is not null
+        select CudaFunction.Resources(NameOf(loaded.Key.Kernel), kernel);
+
+    private static string NameOf(Type kernel) => kernel.IsGenericType
+        ? $"{kernel.Name.Split('`')[0]}<{string.Join(", ", kernel.GetGenericArguments().Select(NameOf))}>"
+        : kernel.Name;
 
     private static void CheckPrecision(Accelerator accelerator, DeviceOptions options)
     {
