@@ -6,7 +6,7 @@ namespace DimIlgpu.Bench;
 internal static class Inputs
 {
     /// <summary>A tensor of values in [−scale, scale), the same in every run.</summary>
-    public static Tensor Random(this Arena arena, Shape shape, float scale = 1f)
+    public static Tensor Random(this Arena arena, Shape shape, float scale = 1f, ElementType type = ElementType.Float32)
     {
         Random random = new(1);
         float[] values = new float[shape.Length];
@@ -15,7 +15,7 @@ internal static class Inputs
             values[i] = scale * ((2 * random.NextSingle()) - 1);
         }
 
-        Tensor tensor = arena.Rent(shape);
+        Tensor tensor = arena.Rent(shape, type: type);
         tensor.Upload(values);
         return tensor;
     }
