@@ -9,7 +9,7 @@ internal static class Inputs
     private const int MostDrawn = (1 << 22) - 1;
 
     /// <summary>A tensor of values in [−scale, scale), the same in every run.</summary>
-    public static Tensor Random(this Arena arena, Shape shape, float scale = 1f)
+    public static Tensor Random(this Arena arena, Shape shape, float scale = 1f, ElementType type = ElementType.Float32)
     {
         Random random = new(1);
         float[] values = new float[shape.Length];
@@ -23,7 +23,7 @@ internal static class Inputs
             Array.Copy(values, 0, values, i, Math.Min(MostDrawn, values.Length - i));
         }
 
-        Tensor tensor = arena.Rent(shape);
+        Tensor tensor = arena.Rent(shape, type: type);
         tensor.Upload(values);
         return tensor;
     }

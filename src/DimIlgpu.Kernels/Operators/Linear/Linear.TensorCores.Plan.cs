@@ -7,7 +7,7 @@ namespace DimIlgpu.Kernels;
 /// pass of their own.
 /// </remarks>
 /// <param name="IsLarge">256 × 128 instead of 128 × 128.</param>
-/// <param name="Whole">Tiles, the first ones, that are computed in one piece.</param>
+/// <param name="Whole">Tiles, the first ones, that are computed in one piece; at most all.</param>
 /// <param name="Parts">Parts of each of the others.</param>
 internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
 {
@@ -121,8 +121,11 @@ internal readonly struct WarpSchedule(int rowTiles, int columnTiles, int tiles, 
     public int Pieces => this.Whole + (this.Cut * this.Parts);
 
     public static WarpSchedule For<TTile>(int m, int n, int batch, int steps, LinearPlan plan)
-        where TTile : struct, IWarpTile => new(
-            RowTiles<TTile>(m), ColumnTiles<TTile>(n), Tiles<TTile>(m, n, batch), steps, plan.Whole, plan.Parts);
+        where TTile : struct, IWarpTile
+    {
+        int tiles = Tiles<TTile>(m, n, batch);
+        return new(RowTiles<TTile>(m), ColumnTiles<TTile>(n), tiles, steps, Math.Min(plan.Whole, tiles), plan.Parts);
+    }
 
     public static int Tiles<TTile>(int m, int n, int batch)
         where TTile : struct, IWarpTile => checked(batch * RowTiles<TTile>(m) * ColumnTiles<TTile>(n));
