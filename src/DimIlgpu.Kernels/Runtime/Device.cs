@@ -60,7 +60,10 @@ public sealed partial class Device : IDisposable
             this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
         }
 
-        this.MostSharedMemory = accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu) : accelerator.MaxSharedMemoryPerGroup;
+        // A plan is for a GPU that has room for every tile.
+        this.MostSharedMemory = isPlan ? int.MaxValue
+            : accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu)
+            : accelerator.MaxSharedMemoryPerGroup;
     }
 
     /// <summary>What kind of hardware this is.</summary>
@@ -185,7 +188,7 @@ public sealed partial class Device : IDisposable
             throw new ArgumentException($"{options.MatrixPrecision} products need CUDA; this plan is for {kind}. Use Float32.", nameof(options));
         }
 
-        Context context = Context.Create(builder => builder.CPU(new CPUDevice(1, 1, 1)));
+        Context context = Context.Create(builder => builder.CPU(new CPUDevice(2, 1, 1)));
         return new(context, context.GetCPUDevices()[0].CreateCPUAccelerator(context), kind, options, isPlan: true);
     }
 
@@ -294,7 +297,7 @@ public sealed partial class Device : IDisposable
     {
         if (this.Divert is not null)
         {
-            this.RowsLater(kernel, rows, columns);
+            this.RowsLater(kernel, rows, columns, widest);
             return;
         }
 
