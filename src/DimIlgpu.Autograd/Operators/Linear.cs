@@ -17,9 +17,10 @@ public static class LinearOperator
         {
             Tensor y = tape.Rent(
                 new(x.Value.Rows, checked((int)(weight.Value.Rows / batch))), type: wide ? ElementType.Float32 : x.Value.ElementType);
-            Kernels.Linear.Forward(tape.Device, x.Value, weight.Value, bias?.Value, y, batch, weight.Packed);
+            Tensor operand = weight.Operand ?? weight.Value;
+            Kernels.Linear.Forward(tape.Device, x.Value, operand, bias?.Value, y, batch, weight.Packed);
             return tape.Record(y, bias is null ? [x, weight] : [x, weight, bias], dy => Kernels.Linear.Backward(
-                tape.Device, x.Value, weight.Value, dy, x.Sink(), weight.Sink(), bias?.Sink(), batch));
+                tape.Device, x.Value, operand, dy, x.Sink(), weight.Sink(), bias?.Sink(), batch));
         }
     }
 }

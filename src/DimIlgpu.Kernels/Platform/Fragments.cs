@@ -6,12 +6,6 @@ internal struct FloatPair
     public float X, Y;
 }
 
-/// <summary>Four floats that move as one.</summary>
-internal struct FloatQuad
-{
-    public float X, Y, Z, W;
-}
-
 /// <summary>Two words that move as one: 4 bfloat16.</summary>
 internal struct WordPair
 {

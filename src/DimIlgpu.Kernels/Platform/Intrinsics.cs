@@ -27,6 +27,7 @@ internal static class Intrinsics
         builder.GetIntrinsicManager().RegisterMethod(
             typeof(TensorCores).GetMethod(nameof(TensorCores.RoundBFloat16))!,
             new CLIntrinsic(typeof(BFloat16), nameof(BFloat16.RoundPair), IntrinsicImplementationMode.Redirect));
+        SpecialFunctions.Register(builder.GetIntrinsicManager());
         return builder;
     }
 

@@ -11,8 +11,8 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     // A cache line, and the widest register; also what GPUs coalesce.
     private const int Alignment = 32;
 
-    private readonly List<(MemoryBuffer1D<float, Stride1D.Dense> Buffer, long Start)> blocks = [];
-    private int block;
+    private readonly List<(MemoryBuffer Buffer, ArrayView<float> Words, long Start)> blocks = [];
+    private int block, life;
     private long offset;
 
     /// <summary>The device that holds the memory.</summary>
@@ -37,6 +37,7 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
             throw new ArgumentException($"{type} is stored on GPUs only; this device is {device.Name}.", nameof(type));
         }
 
+        device.Recording?.Rents(this);
         int perWord = PerWord(type);
         long words = (Math.Max(shape.Length, 1) + perWord - 1) / perWord;
         long length = (words + Alignment - 1) / Alignment * Alignment;
@@ -70,43 +71,48 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     public void Dispose()
     {
         this.Reset();
-        this.blocks.ForEach(b => b.Buffer.Dispose());
+        this.blocks.ForEach(b => device.Memory.GiveBack(b.Buffer));
         this.blocks.Clear();
+        this.life++;
     }
+
+    /// <summary>Where the next tensor is looked for.</summary>
+    internal ArenaMark Mark => new(this.life, this.Epoch, this.block, this.offset);
 
     internal void Release(int block, long offset) => (this.block, this.offset) = (block, offset);
 
     internal bool Holds(int epoch, int block, long offset, ElementType type) =>
         epoch == this.Epoch && (block < this.block || (block == this.block && offset < this.offset * PerWord(type)));
 
-    internal ArrayView<float> View(int block, long offset, long length) =>
-        this.blocks[block].Buffer.View.BaseView.SubView(this.blocks[block].Start + offset, length);
+    internal bool Holds(ArenaMark start) => start.Life == this.life && this.Holds(start.Epoch, start.Block, start.Offset, ElementType.Float32);
+
+    internal ArrayView<float> View(int block, long offset, long length)
+    {
+        device.Recording?.Finds(this, block, offset);
+        return this.blocks[block].Words.SubView(this.blocks[block].Start + offset, length);
+    }
 
     internal ArrayView<ushort> Halves(int block, long offset, long length)
     {
         const int perWord = sizeof(float) / sizeof(ushort);
-        return this.blocks[block].Buffer.View.BaseView.Cast<ushort>().SubView((this.blocks[block].Start * perWord) + offset, length);
+        device.Recording?.Finds(this, block, offset / perWord);
+        return this.blocks[block].Words.Cast<ushort>().SubView((this.blocks[block].Start * perWord) + offset, length);
     }
 
     private static int PerWord(ElementType type) => type == ElementType.Float32 ? 1 : sizeof(float) / sizeof(ushort);
 
-    private long Capacity(int block) => this.blocks[block].Buffer.Length - this.blocks[block].Start;
+    private long Capacity(int block) => this.blocks[block].Words.Length - this.blocks[block].Start;
 
     private void Grow(long length)
     {
-        long bytes = (length + Alignment) * sizeof(float);
-        try
+        if (device.Recording is not null)
         {
-            MemoryBuffer1D<float, Stride1D.Dense> buffer = device.Accelerator.Allocate1D<float>(length + Alignment);
-            long misaligned = buffer.NativePtr % (Alignment * sizeof(float));
-            this.blocks.Add((buffer, misaligned == 0 ? 0 : Alignment - (misaligned / sizeof(float))));
+            throw new NotRecordableException("Memory would be taken from the device.");
         }
-        catch (Exception e) when (e is OutOfMemoryException or AcceleratorException)
-        {
-            throw new DeviceMemoryException(
-                $"{device.Name} has no room for {bytes >> 20:N0} MiB more; this arena holds {this.HeldBytes >> 20:N0} MiB. " +
-                "Use a smaller batch, block checkpointing, or a smaller model.", e);
-        }
+
+        (MemoryBuffer buffer, ArrayView<float> words) = device.Memory.Take(length + Alignment);
+        long misaligned = buffer.NativePtr % (Alignment * sizeof(float));
+        this.blocks.Add((buffer, words, misaligned == 0 ? 0 : Alignment - (misaligned / sizeof(float))));
     }
 }
 

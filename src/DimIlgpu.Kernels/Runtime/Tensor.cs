@@ -113,7 +113,7 @@ public readonly struct Tensor
         return new(this.arena, this.block, this.offset, shape, shape.Columns, this.ElementType);
     }
 
-    /// <summary>Copies floats from the host, row after row, rounded to the tensor's type.</summary>
+    /// <summary>Copies floats from the host, row after row, rounded to the tensor's type; the device is not waited for, and they may be changed at once.</summary>
     /// <param name="values">As many as the tensor has elements.</param>
     /// <exception cref="ArgumentException">The number of values differs, or the rows have gaps.</exception>
     public void Upload(ReadOnlySpan<float> values)
@@ -121,7 +121,7 @@ public readonly struct Tensor
         this.CheckCopy(values.Length);
         if (this.ElementType == ElementType.Float32)
         {
-            this.View.SubView(0, values.Length).CopyFromCPU(this.Device.Stream, values);
+            this.Device.Upload(values, this.View);
         }
         else
         {
@@ -131,10 +131,8 @@ public readonly struct Tensor
                 rounded[i] = BFloat16.Round(values[i]);
             }
 
-            this.Halves.SubView(0, rounded.Length).CopyFromCPU(this.Device.Stream, rounded);
+            this.Device.Upload<ushort>(rounded, this.Halves);
         }
-
-        this.Device.Synchronize();
     }
 
     /// <summary>Copies the bits of integers from the host.</summary>
@@ -151,6 +149,13 @@ public readonly struct Tensor
     public void Download(Span<float> values)
     {
         this.CheckCopy(values.Length);
+        this.Device.CheckHostMayTakePart();
+        if (this.Device.IsPlan)
+        {
+            values.Clear();
+            return;
+        }
+
         if (this.ElementType == ElementType.Float32)
         {
             this.View.SubView(0, values.Length).CopyToCPU(this.Device.Stream, values);
@@ -193,11 +198,11 @@ public readonly struct Tensor
         // from any other start than that of the buffer it clears somebody else's memory.
         if (this.IsContiguous && this.Device.Kind != DeviceKind.OpenCl && this.ElementType == ElementType.Float32)
         {
-            this.View.MemSetToZero(this.Device.Stream);
+            this.Device.Clear(this.View);
         }
         else if (this.IsContiguous && this.Device.Kind != DeviceKind.OpenCl)
         {
-            this.Halves.MemSetToZero(this.Device.Stream);
+            this.Device.Clear(this.Halves);
         }
         else
         {
@@ -212,11 +217,11 @@ public readonly struct Tensor
         bool isPlain = this.IsContiguous && source.IsContiguous && this.ElementType == source.ElementType;
         if (isPlain && this.ElementType == ElementType.Float32)
         {
-            this.View.CopyFrom(this.Device.Stream, source.View);
+            this.Device.Copy(source.View, this.View);
         }
         else if (isPlain)
         {
-            this.Halves.CopyFrom(this.Device.Stream, source.Halves);
+            this.Device.Copy(source.Halves, this.Halves);
         }
         else
         {

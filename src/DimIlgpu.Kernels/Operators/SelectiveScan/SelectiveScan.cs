@@ -40,11 +40,15 @@ public readonly record struct ScanGradients(Sink? U, Sink? Delta, Sink? ALog, Si
 public static class SelectiveScan
 {
     private const int CpuSegment = 32;
-    private const int GpuSegment = 16;
 
-    // As many independent strips as keep the hardware busy: register lanes on a CPU, threads on a GPU.
+    // As many independent strips as keep the hardware busy: register lanes on a CPU, groups on a GPU.
     private const long EnoughCpuStrips = 16;
-    private const long EnoughGpuThreads = 1 << 17;
+    private const long EnoughGpuGroups = 512;
+    private const long EnoughGpuBackwardGroups = 264;
+
+    // Folding runs through all tokens once more, so fewer chunks than these gain nothing.
+    private const long FewestChunks = 4;
+    private const long FewestGpuBackwardChunks = 2;
 
     /// <summary>The most states N per channel; N is a multiple of 4.</summary>
     public const int MaxStates = 16;
@@ -54,7 +58,7 @@ public static class SelectiveScan
 
     /// <summary>Tokens from one kept state to the next.</summary>
     /// <param name="device">Where the scan runs.</param>
-    public static int SegmentOf(Device device) => device.Kind == DeviceKind.Cpu ? CpuSegment : GpuSegment;
+    public static int SegmentOf(Device device) => device.Kind == DeviceKind.Cpu ? CpuSegment : ScanGroup.Tile;
 
     /// <summary>The shape of the states that the backward pass needs.</summary>
     /// <param name="device">Where the scan runs.</param>
@@ -89,7 +93,7 @@ public static class SelectiveScan
     /// <summary>With a number of chunks to aim at; 0 chooses by shape.</summary>
     internal static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints, int chunks)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: false);
         Check.Dense(y, inputs.U.Shape);
         if (checkpoints is { } kept)
         {
@@ -103,6 +107,12 @@ public static class SelectiveScan
         if (layout.Chunks > 1)
         {
             Fold(device, view, states.Memory, dy: default, adjoint: 0, keep);
+        }
+
+        if (device.Kind != DeviceKind.Cpu)
+        {
+            Run<ForwardPass>(device, view, new(dy: default, y.Memory, states.Memory, keep));
+            return;
         }
 
         switch (layout.States / 4)
@@ -126,7 +136,7 @@ public static class SelectiveScan
     internal static void Backward(
         Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients, int chunks)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: true);
         Check.Dense(dy, inputs.U.Shape);
         using ArenaScope scope = device.Scratch.Scope();
         ScanView view = View(device, layout, inputs);
@@ -165,17 +175,22 @@ public static class SelectiveScan
         where TQuads : struct, IQuads
     {
         ScanLayout l = view.Layout;
-        if (device.Kind == DeviceKind.Cpu)
+        int lane = device.Lane(l.Channels), most = l.Channels / lane;
+        int groups = (int)Math.Clamp(EnoughCpuStrips / l.Strips, Math.Min(most, Divide(l.Channels, ChannelsPerGroup)), most);
+        Tensor scratch = device.Scratch.Rent(new(device.Workers, ScanForwardTiles<TQuads>.ScratchLength(l.Segment) * lane));
+        device.Tiles(
+            new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
+    }
+
+    /// <summary>One pass over all tokens on a GPU, 16 states at a time.</summary>
+    private static void Run<TPass>(Device device, ScanView view, ScanPassView pass)
+        where TPass : struct, IScanPass
+    {
+        ScanLayout l = view.Layout;
+        Index3D groups = new(Divide(l.Channels, ScanGroup.Channels), 2 * l.Batch, l.Chunks);
+        for (int first = 0; first < l.States; first += ScanGroup.States)
         {
-            int lane = device.Lane(l.Channels), most = l.Channels / lane;
-            int groups = (int)Math.Clamp(EnoughCpuStrips / l.Strips, Math.Min(most, Divide(l.Channels, ChannelsPerGroup)), most);
-            Tensor scratch = device.Scratch.Rent(new(device.Workers, ScanForwardTiles<TQuads>.ScratchLength(l.Segment) * lane));
-            device.Tiles(
-                new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
-        }
-        else
-        {
-            device.Strips(new ScanForward<TQuads>(view, states, y, keep), l.Strips, l.Channels);
+            device.Groups(new ScanGroups<Float32Element, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
         }
     }
 
@@ -193,8 +208,20 @@ public static class SelectiveScan
         ScanLayout layout = view.Layout;
         Tensor folds = device.Scratch.Rent(new(layout.Strips * layout.States, layout.Channels));
         Tensor sums = device.Scratch.Rent(new(layout.Strips, layout.Channels));
-        device.Strips(
-            new ScanFold(view, dy, folds.Memory, sums.Memory, adjoint), layout.Strips * (layout.States / 4), layout.Channels);
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            device.Strips(
+                new ScanFold(view, dy, folds.Memory, sums.Memory, adjoint), layout.Strips * (layout.States / 4), layout.Channels);
+        }
+        else if (adjoint != 0)
+        {
+            Run<AdjointFoldPass>(device, view, new(dy, sums.Memory, folds.Memory, keep: 0));
+        }
+        else
+        {
+            Run<FoldPass>(device, view, new(dy: default, sums.Memory, folds.Memory, keep: 0));
+        }
+
         device.Strips(
             new ScanOfFolds(view, folds.Memory, sums.Memory, incoming, adjoint, keep),
             2L * layout.Batch * layout.States, layout.Channels);
@@ -208,7 +235,7 @@ public static class SelectiveScan
         return new(layout, inputs, a.Memory);
     }
 
-    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks)
+    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks, bool isBackward)
     {
         Check.NotEmpty(inputs.U, nameof(inputs.U));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
@@ -230,13 +257,11 @@ public static class SelectiveScan
         int segment = SegmentOf(device);
         if (chunks == 0)
         {
-            long strips = 2L * batch * channels;
-            long wanted = device.Kind == DeviceKind.Cpu
-                ? EnoughCpuStrips / Math.Max(1, strips / device.Lane(channels))
-                : EnoughGpuThreads / strips;
-
-            // Folding runs through all tokens once more, so two or three chunks on a CPU gain nothing.
-            wanted = device.Kind == DeviceKind.Cpu && wanted < 4 ? 1 : wanted;
+            long enough = device.Kind == DeviceKind.Cpu ? EnoughCpuStrips : isBackward ? EnoughGpuBackwardGroups : EnoughGpuGroups;
+            int width = device.Kind == DeviceKind.Cpu ? device.Lane(channels) : isBackward ? ChannelsPerGroup : ScanGroup.Channels;
+            long fewest = isBackward && device.Kind != DeviceKind.Cpu ? FewestGpuBackwardChunks : FewestChunks;
+            long wanted = enough / Math.Max(1, 2L * batch * Divide(channels, width));
+            wanted = wanted < fewest ? 1 : wanted;
             chunks = (int)Math.Clamp(wanted, 1, Math.Max(1, tokens / (4 * segment)));
         }
 
