@@ -11,7 +11,7 @@ namespace DimIlgpu.Bench;
 /// <param name="Batch">Samples.</param>
 /// <param name="Tokens">Tokens of a sample.</param>
 /// <param name="Milliseconds">Median time; null where memory ended.</param>
-/// <param name="Bytes">Memory held by weights, optimiser, activations and operators.</param>
+/// <param name="Bytes">The most memory that was held: weights, optimiser, activations and operators.</param>
 /// <param name="Error">Why there is no time.</param>
 public sealed record ModelPoint(string Model, string Pass, int Batch, int Tokens, double? Milliseconds, long Bytes, string? Error);
 
@@ -72,7 +72,7 @@ public static class ModelSweep
             network.Parameters.MarkUpdated();
             Action run = trains ? TrainingStep(network, tape, arena, batch) : Evaluation(network, tape, arena, batch);
             double milliseconds = Median(device, run);
-            return new(size, pass, batch, tokens, milliseconds, network.Parameters.HeldBytes + tape.HeldBytes + device.Scratch.HeldBytes, null);
+            return new(size, pass, batch, tokens, milliseconds, device.PeakBytes, null);
         }
         catch (DeviceMemoryException e)
         {

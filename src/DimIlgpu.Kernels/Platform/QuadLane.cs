@@ -3,7 +3,7 @@ using ILGPU;
 namespace DimIlgpu.Kernels;
 
 /// <summary>Four adjacent columns of one thread, which travel as 16 bytes, or as 8 where they are bfloat16.</summary>
-/// <remarks>Columns that do not start at a multiple of four elements of memory, as in views, travel one by one.</remarks>
+/// <remarks>Columns that do not start at a multiple of four elements, or of memory that does not, travel one by one.</remarks>
 internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, ThreadLane w) : ILane<QuadLane>
 {
     private readonly ThreadLane x = x, y = y, z = z, w = w;
@@ -18,7 +18,7 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
 
     public static QuadLane Load(Floats memory, long index)
     {
-        if (((index + memory.Phase) & 3) != 0)
+        if (((index | memory.Phase) & 3) != 0)
         {
             return new(
                 ThreadLane.Load(memory, index), ThreadLane.Load(memory, index + 1),
@@ -27,17 +27,17 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
 
         if (memory.IsNarrow != 0)
         {
-            WordPair pair = memory.Halves.SubView(index, Count).Cast<WordPair>()[0];
+            WordPair pair = memory.Halves.Cast<WordPair>()[index / Count];
             return new(Lower(pair.X), Upper(pair.X), Lower(pair.Y), Upper(pair.Y));
         }
 
-        FloatQuad quad = memory.View.SubView(index, Count).Cast<FloatQuad>()[0];
+        FloatQuad quad = memory.View.Cast<FloatQuad>()[index / Count];
         return new(ThreadLane.Of(quad.X), ThreadLane.Of(quad.Y), ThreadLane.Of(quad.Z), ThreadLane.Of(quad.W));
     }
 
     public static void Store(Floats memory, long index, QuadLane value)
     {
-        if (((index + memory.Phase) & 3) != 0)
+        if (((index | memory.Phase) & 3) != 0)
         {
             ThreadLane.Store(memory, index, value.x);
             ThreadLane.Store(memory, index + 1, value.y);
@@ -46,11 +46,11 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
         }
         else if (memory.IsNarrow != 0)
         {
-            memory.Halves.SubView(index, Count).Cast<WordPair>()[0] = new() { X = Pair(value.x, value.y), Y = Pair(value.z, value.w) };
+            memory.Halves.Cast<WordPair>()[index / Count] = new() { X = Pair(value.x, value.y), Y = Pair(value.z, value.w) };
         }
         else
         {
-            memory.View.SubView(index, Count).Cast<FloatQuad>()[0] = new()
+            memory.View.Cast<FloatQuad>()[index / Count] = new()
             {
                 X = ThreadLane.Sum(value.x),
                 Y = ThreadLane.Sum(value.y),

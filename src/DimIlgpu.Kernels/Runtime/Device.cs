@@ -185,7 +185,7 @@ public sealed partial class Device : IDisposable
             throw new ArgumentException($"{options.MatrixPrecision} products need CUDA; this plan is for {kind}. Use Float32.", nameof(options));
         }
 
-        Context context = Context.Create(builder => builder.CPU(new CPUDevice(1, 1, 1)));
+        Context context = Context.Create(builder => builder.CPU(new CPUDevice(2, 1, 1)));
         return new(context, context.GetCPUDevices()[0].CreateCPUAccelerator(context), kind, options, isPlan: true);
     }
 
