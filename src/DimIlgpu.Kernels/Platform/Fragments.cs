@@ -6,6 +6,12 @@ internal struct FloatPair
     public float X, Y;
 }
 
+/// <summary>Two words that move as one: 4 bfloat16.</summary>
+internal struct WordPair
+{
+    public int X, Y;
+}
+
 /// <summary>Four words that move as one: 8 bfloat16 or 4 tf32.</summary>
 internal struct WordQuad
 {

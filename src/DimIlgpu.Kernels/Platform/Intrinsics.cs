@@ -25,6 +25,9 @@ internal static class Intrinsics
             barrier, new CLIntrinsic(typeof(Intrinsics), nameof(OpenClBarrier), IntrinsicImplementationMode.GenerateCode));
         TensorCores.Register(builder.GetIntrinsicManager());
         SpecialFunctions.Register(builder.GetIntrinsicManager());
+        builder.GetIntrinsicManager().RegisterMethod(
+            typeof(TensorCores).GetMethod(nameof(TensorCores.RoundBFloat16))!,
+            new CLIntrinsic(typeof(BFloat16), nameof(BFloat16.RoundPair), IntrinsicImplementationMode.Redirect));
         return builder;
     }
 

@@ -5,28 +5,31 @@ namespace DimIlgpu.Kernels;
 /// <summary>The methods that ILGPU compiles: how each kind of kernel is laid over a GPU's threads.</summary>
 internal static class KernelEntry
 {
-    /// <summary>GPU: a thread per column; the grid's second axis walks the strips.</summary>
-    public static void Strips<TKernel>(TKernel kernel, long strips, int columns)
+    /// <summary>GPU: a thread per lane of columns; the second axis of group and grid walks the strips.</summary>
+    public static void Strips<TKernel, TLane>(TKernel kernel, long strips, int columns)
         where TKernel : struct, IStripKernel
+        where TLane : unmanaged, ILane<TLane>
     {
-        int column = Grid.GlobalIndex.X;
+        int column = Grid.GlobalIndex.X * TLane.Count;
         if (column < columns)
         {
-            for (long strip = Grid.IdxY; strip < strips; strip += Grid.DimY)
+            long step = (long)Grid.DimY * Group.DimY;
+            for (long strip = ((long)Grid.IdxY * Group.DimY) + Group.IdxY; strip < strips; strip += step)
             {
-                kernel.Execute<ThreadLane>(strip, column);
+                kernel.Execute<TLane>(strip, column);
             }
         }
     }
 
     /// <summary>GPU: a group per row.</summary>
-    public static void Rows<TKernel, TPlatform>(TKernel kernel, long rows)
+    public static void Rows<TKernel, TPlatform, TLane>(TKernel kernel, long rows)
         where TKernel : struct, IRowKernel
         where TPlatform : struct, IPlatform
+        where TLane : unmanaged, ILane<TLane>
     {
         for (long row = Grid.IdxX; row < rows; row += Grid.DimX)
         {
-            kernel.Execute<TPlatform, ThreadLane>(row);
+            kernel.Execute<TPlatform, TLane>(row);
         }
     }
 

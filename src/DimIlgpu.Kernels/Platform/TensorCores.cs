@@ -91,7 +91,7 @@ internal static unsafe partial class TensorCores
 
     /// <summary>A pair of bfloat16, rounded to the nearest, ties to even.</summary>
     [IntrinsicImplementation]
-    public static int RoundBFloat16(float low, float high) => (Upper(high) << 16) | Upper(low);
+    public static int RoundBFloat16(float low, float high) => BFloat16.RoundPair(low, high);
 
     /// <summary>The nearest tf32, ties away from zero.</summary>
     [IntrinsicImplementation]
@@ -100,12 +100,6 @@ internal static unsafe partial class TensorCores
         const int dropped = (1 << 13) - 1;
         int bits = BitConverter.SingleToInt32Bits(x);
         return float.IsNaN(x) ? 0x7fffffff : float.IsInfinity(x) ? bits : (bits + (1 << 12)) & ~dropped;
-    }
-
-    private static int Upper(float x)
-    {
-        int bits = BitConverter.SingleToInt32Bits(x);
-        return float.IsNaN(x) ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >>> 16;
     }
 
     private static float DotBFloat16(int a, int b) =>

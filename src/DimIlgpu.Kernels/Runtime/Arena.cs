@@ -27,10 +27,19 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     /// <summary>Hands out a tensor, valid until <see cref="Reset"/> or the end of the scope.</summary>
     /// <param name="shape">The shape of the tensor.</param>
     /// <param name="clear">Whether its elements start at zero; otherwise they are undefined.</param>
+    /// <param name="type">How its elements are stored.</param>
+    /// <exception cref="ArgumentException">The device has no elements of that type.</exception>
     /// <exception cref="DeviceMemoryException">The device has no room; the message says how much was asked and held.</exception>
-    public Tensor Rent(Shape shape, bool clear = false)
+    public Tensor Rent(Shape shape, bool clear = false, ElementType type = ElementType.Float32)
     {
-        long length = (Math.Max(shape.Length, 1) + Alignment - 1) / Alignment * Alignment;
+        if (type != ElementType.Float32 && device.Kind == DeviceKind.Cpu)
+        {
+            throw new ArgumentException($"{type} is stored on GPUs only; this device is {device.Name}.", nameof(type));
+        }
+
+        int perWord = PerWord(type);
+        long words = (Math.Max(shape.Length, 1) + perWord - 1) / perWord;
+        long length = (words + Alignment - 1) / Alignment * Alignment;
         while (this.block < this.blocks.Count && this.offset + length > this.Capacity(this.block))
         {
             (this.block, this.offset) = (this.block + 1, 0);
@@ -41,7 +50,7 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
             this.Grow(Math.Max(length, blockLength));
         }
 
-        Tensor tensor = new(this, this.block, this.offset, shape, shape.Columns);
+        Tensor tensor = new(this, this.block, this.offset * perWord, shape, shape.Columns, type);
         this.offset += length;
         if (clear)
         {
@@ -67,11 +76,19 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
 
     internal void Release(int block, long offset) => (this.block, this.offset) = (block, offset);
 
-    internal bool Holds(int epoch, int block, long offset) =>
-        epoch == this.Epoch && (block < this.block || (block == this.block && offset < this.offset));
+    internal bool Holds(int epoch, int block, long offset, ElementType type) =>
+        epoch == this.Epoch && (block < this.block || (block == this.block && offset < this.offset * PerWord(type)));
 
     internal ArrayView<float> View(int block, long offset, long length) =>
         this.blocks[block].Buffer.View.BaseView.SubView(this.blocks[block].Start + offset, length);
+
+    internal ArrayView<ushort> Halves(int block, long offset, long length)
+    {
+        const int perWord = sizeof(float) / sizeof(ushort);
+        return this.blocks[block].Buffer.View.BaseView.Cast<ushort>().SubView((this.blocks[block].Start * perWord) + offset, length);
+    }
+
+    private static int PerWord(ElementType type) => type == ElementType.Float32 ? 1 : sizeof(float) / sizeof(ushort);
 
     private long Capacity(int block) => this.blocks[block].Buffer.Length - this.blocks[block].Start;
 

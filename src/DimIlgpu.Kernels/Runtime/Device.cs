@@ -3,6 +3,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 
 namespace DimIlgpu.Kernels;
 
@@ -46,7 +47,7 @@ public sealed class Device : IDisposable
         this.MatrixPrecision = options.MatrixPrecision;
         this.LaneWidth = kind == DeviceKind.Cpu
             ? options.LaneWidth == 0 ? DeviceCatalog.WidestLane() : options.LaneWidth
-            : 1;
+            : QuadLane.Count;
         this.Stream = accelerator.CreateStream();
         this.Scratch = new(this);
     }
@@ -60,7 +61,7 @@ public sealed class Device : IDisposable
         DeviceKind.Cpu => $"CPU accelerator, {this.Threads} threads, {this.LaneWidth} lanes",
         _ => this.Accelerator.Name + this.MatrixPrecision switch
         {
-            MatrixPrecision.BFloat16 => ", products in bf16",
+            MatrixPrecision.BFloat16 => ", activations in bf16",
             MatrixPrecision.TensorFloat32 => ", products in tf32",
             _ => "",
         },
@@ -69,6 +70,13 @@ public sealed class Device : IDisposable
     /// <summary>How this device multiplies matrices.</summary>
     public MatrixPrecision MatrixPrecision { get; }
 
+    /// <summary>How what flows between the operators of a network is stored.</summary>
+    public ElementType ActivationType =>
+        this.MatrixPrecision == MatrixPrecision.BFloat16 ? ElementType.BFloat16 : ElementType.Float32;
+
+    /// <summary>Whether products run on tensor cores.</summary>
+    internal bool HasTensorCores => this.MatrixPrecision != MatrixPrecision.Float32 && this.Kind != DeviceKind.OpenCl;
+
     /// <summary>Threads that run at once on the CPU accelerator.</summary>
     public int Threads => this.Team?.Threads ?? 1;
 
@@ -76,7 +84,7 @@ public sealed class Device : IDisposable
     /// <remarks>Work that was under way is then incomplete, and so is what it wrote.</remarks>
     public CancellationToken Cancellation { get; set; }
 
-    /// <summary>Columns per SIMD register on the CPU accelerator; 1 elsewhere.</summary>
+    /// <summary>Columns per SIMD register on the CPU accelerator, at most; of one thread on a GPU.</summary>
     public int LaneWidth { get; }
 
     /// <summary>Tasks that a launch on the CPU accelerator is divided into.</summary>
@@ -166,11 +174,15 @@ public sealed class Device : IDisposable
             return;
         }
 
-        int size = this.Threading(columns);
-        int gridX = (columns + size - 1) / size;
-        int gridY = (int)Math.Min(strips, 65535);
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel, long, int>(KernelEntry.Strips))(
-            this.Stream, new KernelConfig(new Index3D(gridX, gridY, 1), new Index3D(size, 1, 1)), kernel, strips, columns);
+        bool isQuad = this.Lane(columns, Math.Min(widest, TKernel.MostColumnsPerThread)) == QuadLane.Count;
+        int lanes = isQuad ? columns / QuadLane.Count : columns;
+        Index3D size = this.StripThreads(lanes);
+        long alongStrips = (strips + size.Y - 1) / size.Y;
+        Index3D groups = new((lanes + size.X - 1) / size.X, (int)Math.Min(alongStrips, 65535), 1);
+        this.Loaded(typeof(TKernel), isQuad ? QuadLane.Count : 1, lane => lane == QuadLane.Count
+            ? this.Accelerator.LoadKernel<TKernel, long, int>(KernelEntry.Strips<TKernel, QuadLane>)
+            : this.Accelerator.LoadKernel<TKernel, long, int>(KernelEntry.Strips<TKernel, ThreadLane>))(
+            this.Stream, new KernelConfig(groups, size), kernel, strips, columns);
     }
 
     /// <summary>Runs a kernel over rows whose columns are reduced together.</summary>
@@ -188,9 +200,12 @@ public sealed class Device : IDisposable
             return;
         }
 
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel, long>(
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Rows<TKernel, CudaPlatform> : KernelEntry.Rows<TKernel, OpenClPlatform>))(
-            this.Stream, new KernelConfig((int)Math.Min(rows, int.MaxValue), this.Threading(columns)), kernel, rows);
+        bool isQuad = this.Lane(columns) == QuadLane.Count;
+        int size = this.Threading(isQuad ? columns / QuadLane.Count : columns);
+        this.Loaded(typeof(TKernel), isQuad ? QuadLane.Count : 1, lane => lane == QuadLane.Count
+            ? this.LoadRows<TKernel, QuadLane>()
+            : this.LoadRows<TKernel, ThreadLane>())(
+            this.Stream, new KernelConfig((int)Math.Min(rows, int.MaxValue), size), kernel, rows);
     }
 
     /// <summary>Runs a GPU kernel that lays out its own work.</summary>
@@ -248,18 +263,46 @@ public sealed class Device : IDisposable
 
     private static void CheckPrecision(Accelerator accelerator, DeviceOptions options)
     {
-        if (options.MatrixPrecision != MatrixPrecision.Float32 && !(accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80))
+        bool isThere = options.MatrixPrecision switch
+        {
+            MatrixPrecision.TensorFloat32 => accelerator is CudaAccelerator { Architecture: var chip } && chip >= CudaArchitecture.SM_80,
+            MatrixPrecision.BFloat16 => accelerator is CLAccelerator || (accelerator is CudaAccelerator { Architecture: var chip } && chip >= CudaArchitecture.SM_80),
+            _ => true,
+        };
+        if (!isThere)
         {
             throw new ArgumentException(
-                $"{options.MatrixPrecision} products need CUDA on compute capability 8.0 or newer; this device is {accelerator.Name}. Use Float32.",
+                $"{options.MatrixPrecision} needs CUDA on compute capability 8.0 or newer{(options.MatrixPrecision == MatrixPrecision.BFloat16 ? ", or OpenCL" : "")}; " +
+                $"this device is {accelerator.Name}. Use Float32.",
                 nameof(options));
         }
     }
 
-    private int Threading(int columns)
+    private Action<AcceleratorStream, KernelConfig, TKernel, long> LoadRows<TKernel, TLane>()
+        where TKernel : struct, IRowKernel
+        where TLane : unmanaged, ILane<TLane> => this.Accelerator.LoadKernel<TKernel, long>(
+            this.Kind == DeviceKind.Cuda
+                ? KernelEntry.Rows<TKernel, CudaPlatform, TLane>
+                : KernelEntry.Rows<TKernel, OpenClPlatform, TLane>);
+
+    /// <summary>Threads of a group along lanes and along strips: short strips share a group, long ones leave few threads over.</summary>
+    private Index3D StripThreads(int lanes)
+    {
+        const int warp = 32;
+        int most = Math.Min(GroupSize, this.Accelerator.MaxNumThreadsPerGroup);
+        if (lanes < 2 * warp)
+        {
+            return new(lanes, Math.Max(1, most / lanes), 1);
+        }
+
+        int groups = (lanes + most - 1) / most, each = (lanes + groups - 1) / groups;
+        return new(Math.Min((each + warp - 1) / warp * warp, most), 1, 1);
+    }
+
+    private int Threading(int lanes)
     {
         int warp = this.Kind == DeviceKind.CpuSimt ? this.Accelerator.WarpSize : 32;
-        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(columns, GroupSize));
+        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(lanes, GroupSize));
         return Math.Min(Math.Max(size, warp), this.Accelerator.MaxNumThreadsPerGroup);
     }
 

@@ -29,7 +29,9 @@ public sealed record DeviceOptions
         }
     }
 
-    /// <summary>How matrices are multiplied; anything but true float32 needs CUDA on compute capability 8.0 or newer.</summary>
+    /// <summary>
+    /// How matrices are multiplied. TensorFloat32 needs CUDA on compute capability 8.0 or newer, BFloat16 that or OpenCL.
+    /// </summary>
     public MatrixPrecision MatrixPrecision { get; init; }
 }
 

@@ -156,7 +156,7 @@ public sealed class SelectiveScanTests
 
     private static ScanInputs Upload(Arena arena, double[][] x, int batch, int length, int channels, int states)
     {
-        Tensor[] t = [.. x.Zip(Shapes(batch, length, channels, states), arena.Upload)];
+        Tensor[] t = [.. x.Zip(Shapes(batch, length, channels, states), (values, shape) => arena.Upload(values, shape))];
         return new(t[0], t[1], t[2], t[3], t[4], t[5]);
     }
 }

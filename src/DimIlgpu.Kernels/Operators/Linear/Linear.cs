@@ -40,7 +40,7 @@ public static class Linear
             Check.Shape(b, new(batch, n), nameof(bias));
         }
 
-        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        if (device.HasTensorCores)
         {
             LinearTensorCores.Forward(device, x, weight, bias, y, batch);
             return;
@@ -67,7 +67,7 @@ public static class Linear
         Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, Sink? dBias, int batch = 1)
     {
         (int m, int n, int k) = CheckShapes(x, weight, dy, batch);
-        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        if (device.HasTensorCores)
         {
             LinearTensorCores.Backward(device, x, weight, dy, dx, dWeight, batch);
             (dx, dWeight) = (null, null);

@@ -95,6 +95,7 @@ public static class SelectiveScan
     {
         ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: false);
         Check.Dense(y, inputs.U.Shape);
+        CheckType(y, inputs.U, nameof(y));
         if (checkpoints is { } kept)
         {
             Check.Dense(kept, CheckpointShape(device, batch, layout.Tokens, layout.States, layout.Channels), nameof(checkpoints));
@@ -138,6 +139,7 @@ public static class SelectiveScan
     {
         ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: true);
         Check.Dense(dy, inputs.U.Shape);
+        CheckType(dy, inputs.U, nameof(dy));
         using ArenaScope scope = device.Scratch.Scope();
         ScanView view = View(device, layout, inputs);
         Tensor incoming = device.Scratch.Rent(new(layout.Chunks > 1 ? layout.Strips * layout.States : 1, layout.Channels));
@@ -151,10 +153,12 @@ public static class SelectiveScan
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
         Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
         Tensor dB = device.Scratch.Rent(new(rows * groups, n)), dC = device.Scratch.Rent(new(rows * groups, n));
-        Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
-        Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
+        Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape, type: inputs.U.ElementType), Add: false);
+        Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape, type: inputs.U.ElementType), Add: false);
         Check.Dense(du.Tensor, inputs.U.Shape, nameof(gradients));
         Check.Dense(dDelta.Tensor, inputs.U.Shape, nameof(gradients));
+        CheckType(du.Tensor, inputs.U, nameof(gradients));
+        CheckType(dDelta.Tensor, inputs.U, nameof(gradients));
 
         ScanBackward.Launch(device, new ScanAdjoint(
             view, incoming.Memory, checkpoints.Memory, dy.Memory, du.Tensor.Memory, dDelta.Tensor.Memory,
@@ -182,15 +186,30 @@ public static class SelectiveScan
             new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
     }
 
-    /// <summary>One pass over all tokens on a GPU, 16 states at a time.</summary>
+    /// <summary>One pass over all tokens on a GPU.</summary>
     private static void Run<TPass>(Device device, ScanView view, ScanPassView pass)
+        where TPass : struct, IScanPass
+    {
+        if (view.U.IsNarrow != 0)
+        {
+            Run<BFloat16Element, TPass>(device, view, pass);
+        }
+        else
+        {
+            Run<Float32Element, TPass>(device, view, pass);
+        }
+    }
+
+    /// <summary>16 states at a time; those after the first add to y.</summary>
+    private static void Run<TElement, TPass>(Device device, ScanView view, ScanPassView pass)
+        where TElement : struct, IElement
         where TPass : struct, IScanPass
     {
         ScanLayout l = view.Layout;
         Index3D groups = new(Divide(l.Channels, ScanGroup.Channels), 2 * l.Batch, l.Chunks);
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
-            device.Groups(new ScanGroups<Float32Element, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
+            device.Groups(new ScanGroups<TElement, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
         }
     }
 
@@ -254,6 +273,10 @@ public static class SelectiveScan
         Check.Shape(inputs.C, new(inputs.U.Rows, states), nameof(inputs.C));
         Check.Dense(inputs.D, new(2, channels), nameof(inputs.D));
 
+        CheckType(inputs.Delta, inputs.U, nameof(inputs.Delta));
+        CheckType(inputs.B, inputs.U, nameof(inputs.B));
+        CheckType(inputs.C, inputs.U, nameof(inputs.C));
+
         int segment = SegmentOf(device);
         if (chunks == 0)
         {
@@ -267,6 +290,15 @@ public static class SelectiveScan
 
         int length = Divide(Divide(tokens, chunks), segment) * segment;
         return new(batch, tokens, channels, states, Divide(tokens, length), length, segment);
+    }
+
+    /// <summary>A launch reads and writes one type of element.</summary>
+    private static void CheckType(Tensor tensor, Tensor u, string name)
+    {
+        if (tensor.ElementType != u.ElementType)
+        {
+            throw new ArgumentException($"'{name}' holds {tensor.ElementType}; expected {u.ElementType}, as u has.", name);
+        }
     }
 
     private static int Divide(int a, int b) => (a + b - 1) / b;
