@@ -33,19 +33,26 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
     private const int Adjoint = Rate + (Parts * Channels);
     private const int Slope = Adjoint + (Parts * Channels);
 
+    // Shared memory: Δ, u and dy of four tokens by channel; B and C by token; where sums meet; the sums of a quarter of the
+    // lanes of each.
+    private const int Rates = 3 * Channels;
+    private const int Meeting = Rates + (8 * Block);
+    private const int Quarters = Meeting + (8 * Channels);
+
     /// <summary>Channels of a thread. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
     public const int Parts = Channels / Lanes;
 
     /// <summary>Floats of scratch memory of a group.</summary>
     public const int ScratchLength = (Slope + (Parts * Channels)) * 4;
 
+    public static int GroupsPerProcessor => 3;
+
+    public static int ThreadsPerGroup => Channels;
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> tokens = SharedMemory.Allocate<FloatQuad>(3 * Channels);
-        ArrayView<FloatQuad> rates = SharedMemory.Allocate<FloatQuad>(8 * Block);
-        ArrayView<FloatQuad> meeting = SharedMemory.Allocate<FloatQuad>(8 * Channels);
-        ArrayView<FloatQuad> quarters = SharedMemory.Allocate<FloatQuad>(Channels);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Quarters + Channels);
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
         int thread = Group.IdxX, lane = thread % Lanes, e = l.Channels, state = first + (thread / Lanes * 4);
@@ -56,8 +63,8 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
         ScanOwner<TElement> owner = new(s, place, first);
 
         // Views that start where this thread reads and writes: what is added to them below is constant.
-        ArrayView<FloatQuad> mine = tokens.SubView(lane), quadRates = rates.SubView(thread / Lanes);
-        ArrayView<FloatQuad> sent = meeting.SubView(thread), met = meeting.SubView((thread / Lanes * 8 * Lanes) + lane);
+        ArrayView<FloatQuad> own = memory.SubView(thread), mine = memory.SubView(lane), rates = memory.SubView(Rates + (thread / Lanes));
+        ArrayView<FloatQuad> met = memory.SubView(Meeting + (thread / Lanes * 8 * Lanes) + lane);
 
         long parameter = (((long)place.Direction * l.States) + state) * e, flow = ((place.Strip * l.States) + state) * e;
         for (int part = 0; part < parts; part++)
@@ -83,12 +90,12 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
 
             for (int block = 0; block < Tile - Block; block += Block)
             {
-                owner.Share(tokens, rates);
+                owner.Share(own, memory.SubView(Rates));
                 TPlatform.Barrier();
                 owner.Load(p + block + Block, withDy: block == Tile - (2 * Block));
                 for (int part = 0; part < parts; part++)
                 {
-                    Advance(mine.SubView(part * Lanes), quadRates, kept.SubView((block + part) * Channels), kept[Rate + (part * Channels)]);
+                    Advance(mine.SubView(part * Lanes), rates, kept.SubView((block + part) * Channels), kept[Rate + (part * Channels)]);
                 }
 
                 TPlatform.Barrier();
@@ -96,13 +103,13 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
 
             for (int block = Tile - Block; block >= 0; block -= Block)
             {
-                owner.Share(tokens, rates);
+                owner.Share(own, memory.SubView(Rates));
                 TPlatform.Barrier();
                 ScanSums sums = default;
                 for (int part = 0; part < parts; part++)
                 {
                     Return(
-                        mine.SubView(part * Lanes), quadRates, sent.SubView(part * 8 * Lanes), kept[(block + part) * Channels],
+                        mine.SubView(part * Lanes), rates, own.SubView(Meeting + (part * 8 * Lanes)), kept[(block + part) * Channels],
                         kept.SubView(Rate + (part * Channels)), ref sums);
                 }
 
@@ -119,20 +126,20 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
                 TPlatform.Barrier();
                 FloatQuad dx = met[0] + met[Lanes] + met[2 * Lanes] + met[3 * Lanes];
                 FloatQuad slopes = met[4 * Lanes] + met[5 * Lanes] + met[6 * Lanes] + met[7 * Lanes];
-                owner.Store(p + block, tokens.SubView(thread), dx, Ln2 * slopes);
+                owner.Store(p + block, own, dx, Ln2 * slopes);
                 TPlatform.Barrier();
-                sums.Share(sent);
+                sums.Share(own.SubView(Meeting));
                 TPlatform.Barrier();
-                quarters[thread] = ScanSums.AddLanes(meeting, thread);
+                own[Quarters] = ScanSums.AddLanes(memory.SubView(Meeting), thread);
                 TPlatform.Barrier();
                 if (thread < 8 * Block)
                 {
-                    this.StoreRates(place, p + block, quarters.SubView(4 * thread), thread);
+                    this.StoreRates(place, p + block, memory.SubView(Quarters + (4 * thread)), thread);
                 }
             }
         }
 
-        owner.StoreD();
+        owner.StoreD((place.Strip * e) + (Grid.IdxX * Channels) + thread);
         for (int part = 0; part < parts; part++)
         {
             int of = column + (part * Lanes);
@@ -253,8 +260,6 @@ internal struct ScanOwner<TElement>
     private readonly ScanRows<TElement> rows;
     private readonly ScanRates<TElement> rates;
     private readonly int first;
-    private readonly bool hasChannel;
-    private readonly long dAt;
     private readonly float d;
 
     public ScanOwner(ScanAdjoint s, ScanPlace place, int first)
@@ -269,15 +274,13 @@ internal struct ScanOwner<TElement>
         this.rows = new(s.View.Layout, place, column, token: 0, isReturn: false);
         this.rates = new(s.View, place, token: thread / 32, isC: thread % 32 >= 16, first + (thread % 16), isReturn: false);
         this.first = first;
-        this.hasChannel = column < e;
-        this.dAt = (place.Strip * e) + column;
-        this.d = this.hasChannel && first == 0 ? ThreadLane.Read(s.View.D, ((long)place.Direction * e) + column) : 0f;
+        this.d = this.rows.IsThere && first == 0 ? ThreadLane.Read(s.View.D, ((long)place.Direction * e) + column) : 0f;
     }
 
     /// <summary>Loads four tokens, ahead of their use; zeros beyond the end change no sum.</summary>
     public void Load(int p, bool withDy)
     {
-        long at = this.rows.Start + (p * this.rows.Step);
+        long at = this.rows.Start + ((long)p * this.rows.Step);
         this.u = this.rows.Load(this.s.View.U, p, at);
         this.delta = this.rows.Load(this.s.View.Delta, p, at);
         if (withDy)
@@ -285,18 +288,17 @@ internal struct ScanOwner<TElement>
             this.dy = this.rows.Load(this.s.Dy, p, at);
         }
 
-        this.rate = this.rates.LoadOne(p, this.rates.Start + (p * this.rates.Step));
+        this.rate = this.rates.LoadOne(p, this.rates.Start + ((long)p * this.rates.Step));
     }
 
     /// <summary>Hands what was loaded to the group: Δ, u, dy; B and C.</summary>
-    public readonly void Share(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> shared)
+    public readonly void Share(ArrayView<FloatQuad> own, ArrayView<FloatQuad> shared)
     {
         // A channel beyond the last holds the last one's values, which must reach no sum.
-        int thread = Group.IdxX;
-        tokens[thread] = this.delta;
-        tokens[Channels + thread] = this.hasChannel ? this.u : default;
-        tokens[(2 * Channels) + thread] = this.hasChannel ? this.dy : default;
-        shared.Cast<float>()[thread] = this.rate;
+        own[0] = this.delta;
+        own[Channels] = this.rows.IsThere ? this.u : default;
+        own[2 * Channels] = this.rows.IsThere ? this.dy : default;
+        shared.Cast<float>()[Group.IdxX] = this.rate;
     }
 
     /// <summary>du and dΔ of four tokens.</summary>
@@ -304,16 +306,16 @@ internal struct ScanOwner<TElement>
     {
         FloatQuad dt = own[0], ut = own[Channels], dyt = own[2 * Channels], terms = dyt * ut;
         this.dD += (terms.X + terms.Y) + (terms.Z + terms.W);
-        long at = this.rows.Start + (p * this.rows.Step);
+        long at = this.rows.Start + ((long)p * this.rows.Step);
         this.rows.Store(this.s.Du, p, at, FloatQuad.Fma(this.d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
         this.rows.Store(this.s.DDelta, p, at, FloatQuad.Fma(ut, dx, slopes), (this.s.AddDelta | this.first) != 0);
     }
 
-    public readonly void StoreD()
+    public readonly void StoreD(long at)
     {
-        if (this.hasChannel && this.first == 0)
+        if (this.rows.IsThere && this.first == 0)
         {
-            this.s.DD.View[this.dAt] = this.dD;
+            this.s.DD.View[at] = this.dD;
         }
     }
 }

@@ -12,12 +12,13 @@ internal readonly struct ScanRows<TElement>
     public readonly long Start;
 
     /// <summary>From a token to the next, in elements.</summary>
-    public readonly long Step;
+    public readonly int Step;
     private readonly int pitch;
     private readonly int token;
     private readonly int length;
-    private readonly bool isReverse;
-    private readonly bool isThere;
+
+    /// <summary>Whether there is such a channel.</summary>
+    public readonly bool IsThere;
 
     /// <param name="l">The sizes.</param>
     /// <param name="place">The strip.</param>
@@ -28,14 +29,13 @@ internal readonly struct ScanRows<TElement>
     {
         int e = l.Channels;
         long stride = isReturn ? -place.Stride : place.Stride;
-        this.isThere = column < e;
-        this.isReverse = stride < 0;
+        this.IsThere = column < e;
         this.pitch = e;
         this.token = token;
         this.length = place.Length;
-        this.Step = stride * e;
-        this.Start = ((place.Row(isReturn ? place.Length - 1 : 0) + ((token + (this.isReverse ? 3 : 0)) * stride)) * e)
-            + (this.isThere ? column : e - 1);
+        this.Step = (int)stride * e;
+        this.Start = ((place.Row(isReturn ? place.Length - 1 : 0) + ((token + (stride < 0 ? 3 : 0)) * stride)) * e)
+            + (this.IsThere ? column : e - 1);
     }
 
     /// <summary>Loads the tokens of the tile at <paramref name="p"/>, whose lowest row is at <paramref name="at"/>; 0 beyond the end.</summary>
@@ -58,14 +58,14 @@ internal readonly struct ScanRows<TElement>
             q.W = this.Has(3, left) ? TElement.Load(memory, at, 3 * this.pitch) : 0f;
         }
 
-        return this.isReverse ? new(q.W, q.Z, q.Y, q.X) : q;
+        return (this.Step < 0) ? new(q.W, q.Z, q.Y, q.X) : q;
     }
 
     /// <summary>Stores them; with <paramref name="add"/>, adds them to what is there.</summary>
     public void Store(Floats memory, int p, long at, FloatQuad value, bool add)
     {
         int left = this.length - p - this.token;
-        if (!this.isThere)
+        if (!this.IsThere)
         {
             return;
         }
@@ -75,7 +75,7 @@ internal readonly struct ScanRows<TElement>
             value += this.Load(memory, p, at);
         }
 
-        FloatQuad q = this.isReverse ? new(value.W, value.Z, value.Y, value.X) : value;
+        FloatQuad q = (this.Step < 0) ? new(value.W, value.Z, value.Y, value.X) : value;
         if (left >= 4)
         {
             TElement.Store(memory, at, 0, q.X);
@@ -106,7 +106,7 @@ internal readonly struct ScanRows<TElement>
         }
     }
 
-    private bool Has(int row, int left) => (this.isReverse ? 3 - row : row) < left;
+    private bool Has(int row, int left) => ((this.Step < 0) ? 3 - row : row) < left;
 }
 
 /// <summary>States of the B or C of one token, as a thread loads them.</summary>
@@ -117,7 +117,7 @@ internal readonly struct ScanRates<TElement>
     public readonly long Start;
 
     /// <summary>From a token to the next, in elements.</summary>
-    public readonly long Step;
+    public readonly int Step;
     private readonly Floats memory;
     private readonly int token;
     private readonly int length;
@@ -137,7 +137,7 @@ internal readonly struct ScanRates<TElement>
         this.token = token;
         this.length = place.Length;
         this.isThere = state < view.Layout.States;
-        this.Step = stride * pitch;
+        this.Step = (int)stride * pitch;
         this.Start = ((place.Row(isReturn ? place.Length - 1 : 0) + (token * stride)) * pitch) + state;
     }
 

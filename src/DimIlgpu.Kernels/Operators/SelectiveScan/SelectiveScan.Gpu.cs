@@ -78,14 +78,17 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
     private const int Threads = ScanGroup.Threads;
     private const int Tile = ScanGroup.Tile;
 
+    // Shared memory. Four tokens of a channel are one element: Δ, then what drives the state; B and C by token; the sums for
+    // y by four states; and D u, which waits for y in the place of the thread that loaded u.
+    private const int Drives = Threads;
+    private const int Rates = Drives + Threads;
+    private const int Sums = Rates + (8 * Tile);
+    private const int Skips = Sums + (4 * Threads);
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        // Four tokens of a channel are one element: Δ, then what drives the state; then per four states the sums for y.
-        ArrayView<FloatQuad> tokens = SharedMemory.Allocate<FloatQuad>(2 * Threads);
-        ArrayView<FloatQuad> rates = SharedMemory.Allocate<FloatQuad>(8 * Tile);
-        ArrayView<FloatQuad> sums = SharedMemory.Allocate<FloatQuad>(4 * Threads);
-        ArrayView<FloatQuad> skips = SharedMemory.Allocate<FloatQuad>(Threads);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Skips + Threads);
         ScanLayout l = view.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
         int thread = Group.IdxX, e = l.Channels, length = place.Length, owned = (Grid.IdxX * Channels) + (thread % Channels);
@@ -114,21 +117,20 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
         }
 
         // Views that start where this thread reads and writes: what is added to them below is constant.
-        ArrayView<FloatQuad> deltas = tokens.SubView(channel), xs = tokens.SubView(Threads + channel);
-        ArrayView<FloatQuad> bs = rates.SubView(quad), ys = sums.SubView((quad * Channels) + channel);
-        ArrayView<FloatQuad> owns = sums.SubView((thread / Channels * Threads) + (thread % Channels));
+        ArrayView<FloatQuad> mine = memory.SubView(thread), tokens = memory.SubView(channel), rates = memory.SubView(Rates + quad);
+        ArrayView<FloatQuad> ys = memory.SubView(Sums + (quad * Channels) + channel);
+        ArrayView<FloatQuad> owns = memory.SubView(Sums + (thread / Channels * Threads) + (thread % Channels));
         for (int p = 0; p < length; p += Tile)
         {
-            tokens[thread] = delta;
-            tokens[Threads + thread] = TPass.IsAdjoint ? u : delta * u;
-            rates[thread] = rate;
-            TPlatform.Barrier();
+            mine[0] = delta;
+            mine[Drives] = TPass.IsAdjoint ? u : delta * u;
+            mine[Rates] = rate;
             if (!TPass.IsFold)
             {
-                // D u waits for y in memory of this thread alone.
-                skips[thread] = d * u;
+                mine[Skips] = d * u;
             }
 
+            TPlatform.Barrier();
             if (p + Tile < length)
             {
                 rateAt += Tile * rateRows.Step;
@@ -142,14 +144,14 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
                 FloatQuad.Store(pass.States, place.Kept(l, p) + ((long)state * e) + column, e, h);
             }
 
-            Four(deltas, xs, bs, ys, 0, a, ref h, ref sum);
-            Four(deltas, xs, bs, ys, 1, a, ref h, ref sum);
-            Four(deltas, xs, bs, ys, 2, a, ref h, ref sum);
-            Four(deltas, xs, bs, ys, 3, a, ref h, ref sum);
+            Four(tokens, rates, ys, 0, a, ref h, ref sum);
+            Four(tokens, rates, ys, 1, a, ref h, ref sum);
+            Four(tokens, rates, ys, 2, a, ref h, ref sum);
+            Four(tokens, rates, ys, 3, a, ref h, ref sum);
             TPlatform.Barrier();
             if (!TPass.IsFold)
             {
-                FloatQuad y = owns[0] + owns[Channels] + owns[2 * Channels] + owns[3 * Channels] + skips[thread];
+                FloatQuad y = owns[0] + owns[Channels] + owns[2 * Channels] + owns[3 * Channels] + mine[Skips];
                 rows.Store(pass.Y, p, at, y, pass.First != 0);
             }
 
@@ -168,10 +170,9 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
 
     /// <summary>Four tokens.</summary>
     private static void Four(
-        ArrayView<FloatQuad> deltas, ArrayView<FloatQuad> xs, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys,
-        int block, FloatQuad a, ref FloatQuad h, ref float sum)
+        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys, int block, FloatQuad a, ref FloatQuad h, ref float sum)
     {
-        FloatQuad dt = deltas[block * Channels], x = xs[block * Channels], y = default;
+        FloatQuad dt = tokens[block * Channels], x = tokens[Drives + (block * Channels)], y = default;
         int at = 32 * block;
         y.X = Step(ref h, a, dt.X, x.X, rates[at], rates[at + 4]);
         y.Y = Step(ref h, a, dt.Y, x.Y, rates[at + 8], rates[at + 12]);
