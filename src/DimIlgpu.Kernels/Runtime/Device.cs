@@ -211,8 +211,9 @@ public sealed class Device : IDisposable
     /// <summary>Runs a GPU kernel that lays out its own work.</summary>
     internal void Groups<TKernel>(in TKernel kernel, Index3D groups, int size)
         where TKernel : struct, IGroupKernel =>
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel>(
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>))(
+        this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ => this.Kind == DeviceKind.Cuda
+            ? this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, CudaPlatform>, KernelEntry.Registers<TKernel>())
+            : this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, OpenClPlatform>))(
             this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1)), kernel);
 
     /// <summary>Runs a CUDA kernel of warps; simulated threads run it in tests.</summary>

@@ -66,13 +66,14 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
         ArrayView<FloatQuad> own = memory.SubView(thread), mine = memory.SubView(lane), rates = memory.SubView(Rates + (thread / Lanes));
         ArrayView<FloatQuad> met = memory.SubView(Meeting + (thread / Lanes * 8 * Lanes) + lane);
 
-        long parameter = (((long)place.Direction * l.States) + state) * e, flow = ((place.Strip * l.States) + state) * e;
+        // Long where the whole group agrees, so that threads need not remember it.
+        long parameter = (long)place.Direction * l.States * e, flow = place.Strip * l.States * e;
         for (int part = 0; part < parts; part++)
         {
             int of = column + (part * Lanes);
             bool has = hasStates && of < e;
-            kept[Rate + (part * Channels)] = has ? FloatQuad.Load(s.View.A, parameter + of, e) : default;
-            kept[Adjoint + (part * Channels)] = has && hasFlow ? FloatQuad.Load(s.Incoming, flow + of, e) : default;
+            kept[Rate + (part * Channels)] = has ? FloatQuad.Load(s.View.A, parameter + ((state * e) + of), e) : default;
+            kept[Adjoint + (part * Channels)] = has && hasFlow ? FloatQuad.Load(s.Incoming, flow + ((state * e) + of), e) : default;
             kept[Slope + (part * Channels)] = default;
         }
 
@@ -80,24 +81,24 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
         owner.Load(last, withDy: false);
         for (int p = last; p >= 0; p -= Tile)
         {
-            long from = place.Kept(l, p) + ((long)state * e);
+            long from = place.Kept(l, p);
             for (int part = 0; part < parts; part++)
             {
                 int of = column + (part * Lanes);
                 bool has = hasStates && of < e && place.Begin + p > 0;
-                kept[part * Channels] = has ? FloatQuad.Load(s.Checkpoints, from + of, e) : default;
+                kept[part * Channels] = has ? FloatQuad.Load(s.Checkpoints, from + ((state * e) + of), e) : default;
             }
 
             for (int block = 0; block < Tile - Block; block += Block)
             {
                 owner.Share(own, memory.SubView(Rates));
                 TPlatform.Barrier();
-                owner.Load(p + block + Block, withDy: block == Tile - (2 * Block));
                 for (int part = 0; part < parts; part++)
                 {
                     Advance(mine.SubView(part * Lanes), rates, kept.SubView((block + part) * Channels), kept[Rate + (part * Channels)]);
                 }
 
+                owner.Load(p + block + Block, withDy: block == Tile - (2 * Block));
                 TPlatform.Barrier();
             }
 
@@ -139,13 +140,13 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
             }
         }
 
-        owner.StoreD((place.Strip * e) + (Grid.IdxX * Channels) + thread);
+        owner.StoreD((place.Strip * e) + ((Grid.IdxX * Channels) + thread));
         for (int part = 0; part < parts; part++)
         {
             int of = column + (part * Lanes);
             if (hasStates && of < e)
             {
-                FloatQuad.Store(s.DA, flow + of, e, Ln2 * (kept[Slope + (part * Channels)] * kept[Rate + (part * Channels)]));
+                FloatQuad.Store(s.DA, flow + ((state * e) + of), e, Ln2 * (kept[Slope + (part * Channels)] * kept[Rate + (part * Channels)]));
             }
         }
     }

@@ -50,8 +50,11 @@ public static class SelectiveScan
     private const long FewestChunks = 4;
     private const long FewestGpuBackwardChunks = 2;
 
-    /// <summary>The most states N per channel; N is a multiple of 4.</summary>
+    /// <summary>The most states N per channel on every device; N is a multiple of 4.</summary>
     public const int MaxStates = 16;
+
+    /// <summary>The most states N per channel on a GPU, where more than 16 run 16 at a time.</summary>
+    public const int MaxGpuStates = 256;
 
     /// <summary>Channels over which dB and dC are summed before partial sums are written.</summary>
     internal const int ChannelsPerGroup = 128;
@@ -75,7 +78,7 @@ public static class SelectiveScan
     /// <param name="y">Output, (2·B·L, E): both directions stacked, each in token order.</param>
     /// <param name="batch">Batch size B.</param>
     /// <param name="checkpoints">Receives the kept states, of <see cref="CheckpointShape"/>; null where no gradient is wanted.</param>
-    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>, or on a GPU <see cref="MaxGpuStates"/>.</exception>
     public static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints) =>
         Forward(device, inputs, y, batch, checkpoints, chunks: 0);
 
@@ -260,10 +263,11 @@ public static class SelectiveScan
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         Check.Divides(2L * batch, inputs.U.Rows, nameof(inputs.U));
         int tokens = checked((int)(inputs.U.Rows / 2 / batch)), channels = inputs.U.Columns, states = inputs.B.Columns;
-        if (states % 4 != 0 || states < 4 || states > MaxStates)
+        int most = device.Kind == DeviceKind.Cpu ? MaxStates : MaxGpuStates;
+        if (states % 4 != 0 || states < 4 || states > most)
         {
             throw new ArgumentException(
-                $"'{nameof(inputs.B)}' has {states} states; expected a multiple of 4 from 4 to {MaxStates}.", nameof(inputs));
+                $"'{nameof(inputs.B)}' has {states} states; expected a multiple of 4 from 4 to {most}.", nameof(inputs));
         }
 
         Check.Dense(inputs.U, inputs.U.Shape, nameof(inputs.U));
