@@ -327,8 +327,9 @@ public sealed partial class Device : IDisposable
             return;
         }
 
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel>(
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>))(
+        this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ => this.Kind == DeviceKind.Cuda
+            ? this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, CudaPlatform>, KernelEntry.Registers<TKernel>())
+            : this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, OpenClPlatform>))(
             this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1)), kernel);
     }
 
