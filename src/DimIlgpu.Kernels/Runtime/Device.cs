@@ -54,7 +54,8 @@ public sealed partial class Device : IDisposable
             : QuadLane.Count;
         this.Stream = accelerator.CreateStream();
         this.Scratch = new(this);
-        this.staging = kind == DeviceKind.Cpu ? null : new(this);
+        // ILGPU 1.5.3 cannot copy from page-locked memory to OpenCL.
+        this.staging = kind is DeviceKind.Cuda or DeviceKind.CpuSimt ? new(this) : null;
         if (options.Graphs && accelerator is CudaAccelerator cuda && cuda.DriverVersion >= CudaGraphs.Oldest)
         {
             this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
