@@ -26,9 +26,9 @@ public sealed partial class CompilationTests
     public static TheoryData<string> PortableKernels => [.. Entries.Where(e => e.Value.Entry != "Warps").Select(e => e.Key)];
 
     /// <summary>Each kernel as often as it has lanes on a GPU.</summary>
-    private static Dictionary<string, (Type Kernel, string Entry, Type? Lane)> Entries { get; } = typeof(Device).Assembly.GetTypes()
+    private static Dictionary<string, (Type Kernel, string Entry, Type? Lane)> Entries { get; } = typeof(Arena).Assembly.GetTypes()
         .Where(type => type.IsValueType && !type.IsGenericTypeDefinition)
-        .Concat(typeof(Device).Assembly.GetTypes().SelectMany(type =>
+        .Concat(typeof(Arena).Assembly.GetTypes().SelectMany(type =>
             type.GetCustomAttributes<KernelInstanceAttribute>().Select(a => type.MakeGenericType(a.Arguments))))
         .SelectMany(type => new[]
         {
