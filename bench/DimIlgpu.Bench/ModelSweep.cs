@@ -68,9 +68,10 @@ public static class ModelSweep
             using DiffusionMamba network = new(options, device, trains, ema: trains);
             using Tape tape = new(device, recording: trains);
             using Arena arena = new(device);
+            using DeviceGraph graph = new(device), update = new(device);
             Fill(network.Parameters.Values);
             network.Parameters.MarkUpdated();
-            Action run = trains ? TrainingStep(network, tape, arena, batch) : Evaluation(network, tape, arena, batch);
+            Action run = trains ? TrainingStep(network, tape, arena, batch, graph, update) : Evaluation(network, tape, arena, batch, graph);
             double milliseconds = Median(device, run);
             return new(size, pass, batch, tokens, milliseconds, device.PeakBytes, null);
         }
@@ -80,17 +81,18 @@ public static class ModelSweep
         }
     }
 
-    private static Action Evaluation(DiffusionMamba network, Tape tape, Arena arena, int batch)
+    private static Action Evaluation(DiffusionMamba network, Tape tape, Arena arena, int batch, DeviceGraph graph)
     {
         (Tensor x, Tensor times, Tensor labels) = Inputs(network, arena, batch);
-        return () =>
+        return () => graph.Run(() =>
         {
             _ = network.Forward(tape, x, times, labels);
             tape.Reset();
-        };
+        });
     }
 
-    private static Action TrainingStep(DiffusionMamba network, Tape tape, Arena arena, int batch)
+    private static Action TrainingStep(
+        DiffusionMamba network, Tape tape, Arena arena, int batch, DeviceGraph gradients, DeviceGraph update)
     {
         (Tensor x, Tensor times, Tensor labels) = Inputs(network, arena, batch);
         Tensor target = arena.Random(x.Shape), seed = arena.Random(new(batch, 1));
@@ -98,14 +100,19 @@ public static class ModelSweep
         long step = 0;
         return () =>
         {
+            gradients.Run(Differentiate);
+
+            // No learning rate: the values, and with them the time, stay what they are.
+            optimizer.Step(++step, learningRate: 0, emaDecay: 0.9999, graph: update);
+        };
+
+        void Differentiate()
+        {
             NetworkOutput output = network.Forward(tape, x, times, labels);
             Variable loss = tape.Sum(tape.MeanSquaredError(output.Prediction, target), tape.MeanSquaredError(output.Variance!, target));
             tape.Backward(loss, seed);
             tape.Reset();
-
-            // No learning rate: the values, and with them the time, stay what they are.
-            optimizer.Step(++step, learningRate: 0, emaDecay: 0.9999);
-        };
+        }
     }
 
     private static (Tensor X, Tensor Times, Tensor Labels) Inputs(DiffusionMamba network, Arena arena, int batch)
@@ -130,7 +137,7 @@ public static class ModelSweep
 
     private static double Median(Device device, Action run)
     {
-        // The first compiles, the second meets the memory as it will be.
+        // The first compiles and takes memory, the second records the graph.
         run();
         run();
         device.Synchronize();

@@ -12,7 +12,7 @@ namespace DimIlgpu.Model;
 /// </remarks>
 public sealed record MemoryPlan
 {
-    /// <summary>The weights; sampling on a CPU holds them once more, packed for its products.</summary>
+    /// <summary>The weights, and what products read instead: a copy in bf16, or on a CPU a packed one where no gradient is wanted.</summary>
     public long Weights { get; private init; }
 
     /// <summary>The gradients of the weights.</summary>

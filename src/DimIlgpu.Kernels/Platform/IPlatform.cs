@@ -40,6 +40,12 @@ internal interface IRowKernel
 /// <summary>A GPU kernel of cooperating groups that lays out its own work.</summary>
 internal interface IGroupKernel
 {
+    /// <summary>Groups that are meant to share a multiprocessor, by which CUDA limits a thread's registers; 0 for no limit.</summary>
+    static virtual int GroupsPerProcessor => 0;
+
+    /// <summary>Threads of a group, where <see cref="GroupsPerProcessor"/> says how many of them.</summary>
+    static virtual int ThreadsPerGroup => 0;
+
     /// <summary>Computes this group's part; every thread must reach every barrier.</summary>
     void Execute<TPlatform>()
         where TPlatform : struct, IPlatform;

@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
@@ -37,6 +38,12 @@ internal static class KernelEntry
     public static void Groups<TKernel, TPlatform>(TKernel kernel)
         where TKernel : struct, IGroupKernel
         where TPlatform : struct, IPlatform => kernel.Execute<TPlatform>();
+
+    /// <summary>CUDA: how many registers a thread may have, said as the groups that are to share a multiprocessor.</summary>
+    public static KernelSpecialization Registers<TKernel>()
+        where TKernel : struct, IGroupKernel => TKernel.GroupsPerProcessor > 0
+            ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)
+            : KernelSpecialization.Empty;
 
     /// <summary>CUDA: the kernel lays out its own work over warps.</summary>
     public static void Warps<TKernel>(TKernel kernel)

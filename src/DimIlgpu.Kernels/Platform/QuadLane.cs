@@ -18,7 +18,7 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
 
     public static QuadLane Load(Floats memory, long index)
     {
-        if (((index | memory.Phase) & 3) != 0)
+        if (((int)index & 3) + memory.Phase != 0)
         {
             return new(
                 ThreadLane.Load(memory, index), ThreadLane.Load(memory, index + 1),
@@ -27,17 +27,17 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
 
         if (memory.IsNarrow != 0)
         {
-            WordPair pair = memory.Halves.Cast<WordPair>()[index / Count];
+            WordPair pair = memory.Halves.Cast<WordPair>()[index >> 2];
             return new(Lower(pair.X), Upper(pair.X), Lower(pair.Y), Upper(pair.Y));
         }
 
-        FloatQuad quad = memory.View.Cast<FloatQuad>()[index / Count];
+        FloatQuad quad = memory.View.Cast<FloatQuad>()[index >> 2];
         return new(ThreadLane.Of(quad.X), ThreadLane.Of(quad.Y), ThreadLane.Of(quad.Z), ThreadLane.Of(quad.W));
     }
 
     public static void Store(Floats memory, long index, QuadLane value)
     {
-        if (((index | memory.Phase) & 3) != 0)
+        if (((int)index & 3) + memory.Phase != 0)
         {
             ThreadLane.Store(memory, index, value.x);
             ThreadLane.Store(memory, index + 1, value.y);
@@ -46,11 +46,11 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
         }
         else if (memory.IsNarrow != 0)
         {
-            memory.Halves.Cast<WordPair>()[index / Count] = new() { X = Pair(value.x, value.y), Y = Pair(value.z, value.w) };
+            memory.Halves.Cast<WordPair>()[index >> 2] = new() { X = Pair(value.x, value.y), Y = Pair(value.z, value.w) };
         }
         else
         {
-            memory.View.Cast<FloatQuad>()[index / Count] = new()
+            memory.View.Cast<FloatQuad>()[index >> 2] = new()
             {
                 X = ThreadLane.Sum(value.x),
                 Y = ThreadLane.Sum(value.y),

@@ -101,7 +101,8 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
 
     private static int PerWord(ElementType type) => type == ElementType.Float32 ? 1 : sizeof(float) / sizeof(ushort);
 
-    private long Capacity(int block) => this.blocks[block].Words.Length - this.blocks[block].Start;
+    // By the length alone: where tensors stand does not depend on how the driver aligned the block.
+    private long Capacity(int block) => this.blocks[block].Words.Length - Alignment;
 
     private void Grow(long length)
     {

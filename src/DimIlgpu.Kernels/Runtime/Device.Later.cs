@@ -41,8 +41,8 @@ public sealed partial class Device
     private void StripsLater<TKernel>(TKernel kernel, long strips, int columns, int widest)
         where TKernel : struct, IStripKernel => this.Divert!(() => this.Strips(kernel, strips, columns, widest));
 
-    private void RowsLater<TKernel>(TKernel kernel, long rows, int columns)
-        where TKernel : struct, IRowKernel => this.Divert!(() => this.Rows(kernel, rows, columns));
+    private void RowsLater<TKernel>(TKernel kernel, long rows, int columns, int widest)
+        where TKernel : struct, IRowKernel => this.Divert!(() => this.Rows(kernel, rows, columns, widest));
 
     private void GroupsLater<TKernel>(TKernel kernel, Index3D groups, int size)
         where TKernel : struct, IGroupKernel => this.Divert!(() => this.Groups(kernel, groups, size));

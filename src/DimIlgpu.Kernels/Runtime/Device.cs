@@ -60,7 +60,10 @@ public sealed partial class Device : IDisposable
             this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
         }
 
-        this.MostSharedMemory = accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu) : accelerator.MaxSharedMemoryPerGroup;
+        // A plan is for a GPU that has room for every tile.
+        this.MostSharedMemory = isPlan ? int.MaxValue
+            : accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu)
+            : accelerator.MaxSharedMemoryPerGroup;
     }
 
     /// <summary>What kind of hardware this is.</summary>
@@ -294,7 +297,7 @@ public sealed partial class Device : IDisposable
     {
         if (this.Divert is not null)
         {
-            this.RowsLater(kernel, rows, columns);
+            this.RowsLater(kernel, rows, columns, widest);
             return;
         }
 
@@ -324,8 +327,9 @@ public sealed partial class Device : IDisposable
             return;
         }
 
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel>(
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>))(
+        this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ => this.Kind == DeviceKind.Cuda
+            ? this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, CudaPlatform>, KernelEntry.Registers<TKernel>())
+            : this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, OpenClPlatform>))(
             this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1)), kernel);
     }
 

@@ -103,7 +103,8 @@ public sealed class MemoryPlanTests
             checkpointed = MemoryPlan.OfTraining(config with { Training = config.Training with { CheckpointBlocks = true } }, again);
         }
 
-        Assert.InRange(plan.Weights, 4 * DimCost.Of(config.Model).Parameters, 4.01 * DimCost.Of(config.Model).Parameters);
+        // Float32, and bf16 beside it.
+        Assert.InRange(plan.Weights, 6 * DimCost.Of(config.Model).Parameters, 6.01 * DimCost.Of(config.Model).Parameters);
         Assert.True(plan.Activations > 5 * checkpointed.Activations);
         Assert.Equal(plan.Weights, checkpointed.Weights);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, plan.Total / 20);

@@ -6,8 +6,8 @@ namespace DimIlgpu.Kernels;
 /// <remarks>
 /// <para>
 /// A segment runs forward once, to keep the state before each four tokens, and then back, four tokens at a time: their
-/// decays and states are computed again and stay in registers until the adjoint has passed. Two 2^x a state, less a quarter
-/// of one, and no state but those kept ever leaves the processor.
+/// decays and states are computed again and stay in registers until the adjoint has passed. That is seven 2^x to four
+/// tokens of a state. What a thread keeps between them is its own, in memory that stays in the first cache.
 /// </para>
 /// <para>
 /// A thread adds dB and dC over its four channels as it goes, so what remains is 32 values to add up for four tokens. They,
@@ -17,7 +17,8 @@ namespace DimIlgpu.Kernels;
 /// </para>
 /// </remarks>
 [KernelInstance(typeof(Float32Element))]
-internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scratch, int first) : IGroupKernel
+[KernelInstance(typeof(BFloat16Element))]
+internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scratch, int first, int parts) : IGroupKernel
     where TElement : struct, IElement
 {
     private const int Channels = SelectiveScan.ChannelsPerGroup;
@@ -26,80 +27,94 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
     private const int Tile = ScanGroup.Tile;
     private const float Ln2 = 0.693147181f;
 
-    /// <summary>Floats of scratch memory of a group: the states before each block of a segment.</summary>
-    public const int ScratchLength = Tile / Block * ScanGroup.States * Channels;
+    // A thread's places in scratch memory, in steps of one quad for each of its channels: the states before each block of a
+    // segment, A, the adjoint and dA. In registers they would leave room for half as many groups.
+    private const int Rate = Tile / Block * Parts * Channels;
+    private const int Adjoint = Rate + (Parts * Channels);
+    private const int Slope = Adjoint + (Parts * Channels);
+
+    // Shared memory: Δ, u and dy of four tokens by channel; B and C by token; where sums meet; the sums of a quarter of the
+    // lanes of each.
+    private const int Rates = 3 * Channels;
+    private const int Meeting = Rates + (8 * Block);
+    private const int Quarters = Meeting + (8 * Channels);
+
+    /// <summary>Channels of a thread. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
+    public const int Parts = Channels / Lanes;
+
+    /// <summary>Floats of scratch memory of a group.</summary>
+    public const int ScratchLength = (Slope + (Parts * Channels)) * 4;
+
+    public static int GroupsPerProcessor => 3;
+
+    public static int ThreadsPerGroup => Channels;
 
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> tokens = SharedMemory.Allocate<FloatQuad>(3 * Channels);
-        ArrayView<FloatQuad> rates = SharedMemory.Allocate<FloatQuad>(8 * Block);
-        ArrayView<FloatQuad> meeting = SharedMemory.Allocate<FloatQuad>(8 * Channels);
-        ArrayView<FloatQuad> parts = SharedMemory.Allocate<FloatQuad>(Channels);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Quarters + Channels);
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
         int thread = Group.IdxX, lane = thread % Lanes, e = l.Channels, state = first + (thread / Lanes * 4);
         int column = (Grid.IdxX * Channels) + lane;
-        bool hasStates = state < l.States;
+        bool hasStates = state < l.States, hasFlow = place.Begin + place.Length < l.Tokens;
         ArrayView<FloatQuad> kept = scratch.View.Cast<FloatQuad>().SubView(
-            ((((long)place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4)) + thread);
+            (((place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4)) + thread);
         ScanOwner<TElement> owner = new(s, place, first);
 
-        long parameter = ((long)place.Direction * l.States * e) + ((long)state * e);
-        long flow = (place.Strip * l.States * e) + ((long)state * e);
-        FloatQuad a0 = default, a1 = default, a2 = default, a3 = default;
-        FloatQuad g0 = default, g1 = default, g2 = default, g3 = default;
-        FloatQuad dA0 = default, dA1 = default, dA2 = default, dA3 = default;
-        if (hasStates)
+        // Views that start where this thread reads and writes: what is added to them below is constant.
+        ArrayView<FloatQuad> own = memory.SubView(thread), mine = memory.SubView(lane), rates = memory.SubView(Rates + (thread / Lanes));
+        ArrayView<FloatQuad> met = memory.SubView(Meeting + (thread / Lanes * 8 * Lanes) + lane);
+
+        // Long where the whole group agrees, so that threads need not remember it.
+        long parameter = (long)place.Direction * l.States * e, flow = place.Strip * l.States * e;
+        for (int part = 0; part < parts; part++)
         {
-            a0 = Read(s.View.A, parameter, column, e);
-            a1 = Read(s.View.A, parameter, column + Lanes, e);
-            a2 = Read(s.View.A, parameter, column + (2 * Lanes), e);
-            a3 = Read(s.View.A, parameter, column + (3 * Lanes), e);
-            if (place.Begin + place.Length < l.Tokens)
-            {
-                g0 = Read(s.Incoming, flow, column, e);
-                g1 = Read(s.Incoming, flow, column + Lanes, e);
-                g2 = Read(s.Incoming, flow, column + (2 * Lanes), e);
-                g3 = Read(s.Incoming, flow, column + (3 * Lanes), e);
-            }
+            int of = column + (part * Lanes);
+            bool has = hasStates && of < e;
+            kept[Rate + (part * Channels)] = has ? FloatQuad.Load(s.View.A, parameter + ((state * e) + of), e) : default;
+            kept[Adjoint + (part * Channels)] = has && hasFlow ? FloatQuad.Load(s.Incoming, flow + ((state * e) + of), e) : default;
+            kept[Slope + (part * Channels)] = default;
         }
 
         int last = (place.Length - 1) / Tile * Tile;
         owner.Load(last, withDy: false);
         for (int p = last; p >= 0; p -= Tile)
         {
-            FloatQuad h0 = default, h1 = default, h2 = default, h3 = default;
-            if (hasStates && place.Begin + p > 0)
+            long from = place.Kept(l, p);
+            for (int part = 0; part < parts; part++)
             {
-                long from = place.Kept(l, p) + ((long)state * e);
-                h0 = Read(s.Checkpoints, from, column, e);
-                h1 = Read(s.Checkpoints, from, column + Lanes, e);
-                h2 = Read(s.Checkpoints, from, column + (2 * Lanes), e);
-                h3 = Read(s.Checkpoints, from, column + (3 * Lanes), e);
+                int of = column + (part * Lanes);
+                bool has = hasStates && of < e && place.Begin + p > 0;
+                kept[part * Channels] = has ? FloatQuad.Load(s.Checkpoints, from + ((state * e) + of), e) : default;
             }
 
-            for (int block = 0; block < Tile; block += Block)
+            for (int block = 0; block < Tile - Block; block += Block)
             {
-                Keep(kept, block, h0, h1, h2, h3);
-                if (block < Tile - Block)
+                owner.Share(own, memory.SubView(Rates));
+                TPlatform.Barrier();
+                for (int part = 0; part < parts; part++)
                 {
-                    owner.Share(tokens, rates);
-                    TPlatform.Barrier();
-                    owner.Load(p + block + Block, withDy: block == Tile - (2 * Block));
-                    Advance(tokens, rates, lane, a0, ref h0);
-                    Advance(tokens, rates, lane + Lanes, a1, ref h1);
-                    Advance(tokens, rates, lane + (2 * Lanes), a2, ref h2);
-                    Advance(tokens, rates, lane + (3 * Lanes), a3, ref h3);
-                    TPlatform.Barrier();
+                    Advance(mine.SubView(part * Lanes), rates, kept.SubView((block + part) * Channels), kept[Rate + (part * Channels)]);
                 }
+
+                owner.Load(p + block + Block, withDy: block == Tile - (2 * Block));
+                TPlatform.Barrier();
             }
 
             for (int block = Tile - Block; block >= 0; block -= Block)
             {
-                owner.Share(tokens, rates);
+                owner.Share(own, memory.SubView(Rates));
                 TPlatform.Barrier();
-                FloatQuad u = owner.U;
+                ScanSums sums = default;
+                for (int part = 0; part < parts; part++)
+                {
+                    Return(
+                        mine.SubView(part * Lanes), rates, own.SubView(Meeting + (part * 8 * Lanes)), kept[(block + part) * Channels],
+                        kept.SubView(Rate + (part * Channels)), ref sums);
+                }
+
+                // Under way while sums meet: any earlier they would take registers from the loop above.
                 if (block > 0)
                 {
                     owner.Load(p + block - Block, withDy: true);
@@ -109,95 +124,69 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
                     owner.Load(p - Tile, withDy: false);
                 }
 
-                ScanSums sums = default;
-                Return(tokens, rates, meeting, kept, block, 0, a0, ref g0, ref dA0, ref sums);
-                Return(tokens, rates, meeting, kept, block, 1, a1, ref g1, ref dA1, ref sums);
-                Return(tokens, rates, meeting, kept, block, 2, a2, ref g2, ref dA2, ref sums);
-                Return(tokens, rates, meeting, kept, block, 3, a3, ref g3, ref dA3, ref sums);
                 TPlatform.Barrier();
-                int at = (thread / Lanes * 8 * Lanes) + lane;
-                FloatQuad dx = meeting[at] + meeting[at + Lanes] + meeting[at + (2 * Lanes)] + meeting[at + (3 * Lanes)];
-                at += 4 * Lanes;
-                FloatQuad slopes = meeting[at] + meeting[at + Lanes] + meeting[at + (2 * Lanes)] + meeting[at + (3 * Lanes)];
-                owner.Store(p + block, u, tokens[thread], tokens[(2 * Channels) + thread], dx, Ln2 * slopes);
+                FloatQuad dx = met[0] + met[Lanes] + met[2 * Lanes] + met[3 * Lanes];
+                FloatQuad slopes = met[4 * Lanes] + met[5 * Lanes] + met[6 * Lanes] + met[7 * Lanes];
+                owner.Store(p + block, own, dx, Ln2 * slopes);
                 TPlatform.Barrier();
-                sums.Share(meeting, thread);
+                sums.Share(own.SubView(Meeting));
                 TPlatform.Barrier();
-                parts[thread] = ScanSums.AddLanes(meeting, thread);
+                own[Quarters] = ScanSums.AddLanes(memory.SubView(Meeting), thread);
                 TPlatform.Barrier();
                 if (thread < 8 * Block)
                 {
-                    this.StoreRates(place, p + block, parts, thread);
+                    this.StoreRates(place, p + block, memory.SubView(Quarters + (4 * thread)), thread);
                 }
             }
         }
 
-        owner.StoreD();
-        if (hasStates)
+        owner.StoreD((place.Strip * e) + ((Grid.IdxX * Channels) + thread));
+        for (int part = 0; part < parts; part++)
         {
-            Write(s.DA, flow, column, e, Ln2 * (dA0 * a0));
-            Write(s.DA, flow, column + Lanes, e, Ln2 * (dA1 * a1));
-            Write(s.DA, flow, column + (2 * Lanes), e, Ln2 * (dA2 * a2));
-            Write(s.DA, flow, column + (3 * Lanes), e, Ln2 * (dA3 * a3));
+            int of = column + (part * Lanes);
+            if (hasStates && of < e)
+            {
+                FloatQuad.Store(s.DA, flow + ((state * e) + of), e, Ln2 * (kept[Slope + (part * Channels)] * kept[Rate + (part * Channels)]));
+            }
         }
     }
 
-    private static FloatQuad Read(Floats memory, long row, int column, int e) =>
-        column < e ? FloatQuad.Load(memory, row + column, e) : default;
-
-    private static void Write(Floats memory, long row, int column, int e, FloatQuad value)
+    /// <summary>Four tokens of one of the thread's channels forward, from one state kept to the next.</summary>
+    private static void Advance(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> kept, FloatQuad a)
     {
-        if (column < e)
-        {
-            FloatQuad.Store(memory, row + column, e, value);
-        }
+        FloatQuad dt = tokens[0], x = dt * tokens[Channels], h = kept[0];
+        h = FloatQuad.Fma(FloatQuad.Exp2(dt.X, a), h, x.X * rates[0]);
+        h = FloatQuad.Fma(FloatQuad.Exp2(dt.Y, a), h, x.Y * rates[8]);
+        h = FloatQuad.Fma(FloatQuad.Exp2(dt.Z, a), h, x.Z * rates[16]);
+        h = FloatQuad.Fma(FloatQuad.Exp2(dt.W, a), h, x.W * rates[24]);
+        kept[Block * Channels] = h;
     }
 
-    private static void Keep(ArrayView<FloatQuad> kept, int block, FloatQuad h0, FloatQuad h1, FloatQuad h2, FloatQuad h3)
-    {
-        int at = block * Channels;
-        kept[at] = h0;
-        kept[at + Channels] = h1;
-        kept[at + (2 * Channels)] = h2;
-        kept[at + (3 * Channels)] = h3;
-    }
-
-    /// <summary>Four tokens forward.</summary>
-    private static void Advance(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, int channel, FloatQuad a, ref FloatQuad h)
-    {
-        int quad = Group.IdxX / Lanes;
-        FloatQuad dt = tokens[channel], x = tokens[Channels + channel];
-        h = FloatQuad.Fma(FloatQuad.Exp2(dt.X, a), h, x.X * rates[quad]);
-        h = FloatQuad.Fma(FloatQuad.Exp2(dt.Y, a), h, x.Y * rates[quad + 8]);
-        h = FloatQuad.Fma(FloatQuad.Exp2(dt.Z, a), h, x.Z * rates[quad + 16]);
-        h = FloatQuad.Fma(FloatQuad.Exp2(dt.W, a), h, x.W * rates[quad + 24]);
-    }
-
-    /// <summary>Four tokens forward from the state kept, and back.</summary>
+    /// <summary>Four tokens of one of the thread's channels: forward from the state kept, and back.</summary>
     private static void Return(
-        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> meeting, ArrayView<FloatQuad> kept,
-        int block, int part, FloatQuad a, ref FloatQuad g, ref FloatQuad dA, ref ScanSums sums)
+        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> sent, FloatQuad h,
+        ArrayView<FloatQuad> running, ref ScanSums sums)
     {
-        int quad = Group.IdxX / Lanes, lane = Group.IdxX % Lanes, channel = (part * Lanes) + lane;
-        FloatQuad dt = tokens[channel], x = tokens[Channels + channel], dy = tokens[(2 * Channels) + channel];
-        FloatQuad h = kept[(block + part) * Channels];
+        FloatQuad a = running[0], g = running[Adjoint - Rate], dA = running[Slope - Rate];
+        FloatQuad dt = tokens[0], x = dt * tokens[Channels], dy = tokens[2 * Channels];
         FloatQuad decay0 = FloatQuad.Exp2(dt.X, a), decay1 = FloatQuad.Exp2(dt.Y, a);
         FloatQuad decay2 = FloatQuad.Exp2(dt.Z, a), decay3 = FloatQuad.Exp2(dt.W, a);
 
         // What remains of the state before each token; with the token's own part it is the state after it.
         FloatQuad h0 = decay0 * h;
-        FloatQuad h1 = decay1 * FloatQuad.Fma(x.X, rates[quad], h0);
-        FloatQuad h2 = decay2 * FloatQuad.Fma(x.Y, rates[quad + 8], h1);
-        FloatQuad h3 = decay3 * FloatQuad.Fma(x.Z, rates[quad + 16], h2);
+        FloatQuad h1 = decay1 * FloatQuad.Fma(x.X, rates[0], h0);
+        FloatQuad h2 = decay2 * FloatQuad.Fma(x.Y, rates[8], h1);
+        FloatQuad h3 = decay3 * FloatQuad.Fma(x.Z, rates[16], h2);
 
         FloatQuad dx = default, slopes = default;
-        Token(dt.W, x.W, dy.W, rates[quad + 24], rates[quad + 28], a, decay3, h3, ref g, ref dA, ref sums.B3, ref sums.C3, ref dx.W, ref slopes.W);
-        Token(dt.Z, x.Z, dy.Z, rates[quad + 16], rates[quad + 20], a, decay2, h2, ref g, ref dA, ref sums.B2, ref sums.C2, ref dx.Z, ref slopes.Z);
-        Token(dt.Y, x.Y, dy.Y, rates[quad + 8], rates[quad + 12], a, decay1, h1, ref g, ref dA, ref sums.B1, ref sums.C1, ref dx.Y, ref slopes.Y);
-        Token(dt.X, x.X, dy.X, rates[quad], rates[quad + 4], a, decay0, h0, ref g, ref dA, ref sums.B0, ref sums.C0, ref dx.X, ref slopes.X);
-        int at = (((part * 8) + quad) * Lanes) + lane;
-        meeting[at] = dx;
-        meeting[at + (4 * Lanes)] = slopes;
+        Token(dt.W, x.W, dy.W, rates[24], rates[28], a, decay3, h3, ref g, ref dA, ref sums.B3, ref sums.C3, ref dx.W, ref slopes.W);
+        Token(dt.Z, x.Z, dy.Z, rates[16], rates[20], a, decay2, h2, ref g, ref dA, ref sums.B2, ref sums.C2, ref dx.Z, ref slopes.Z);
+        Token(dt.Y, x.Y, dy.Y, rates[8], rates[12], a, decay1, h1, ref g, ref dA, ref sums.B1, ref sums.C1, ref dx.Y, ref slopes.Y);
+        Token(dt.X, x.X, dy.X, rates[0], rates[4], a, decay0, h0, ref g, ref dA, ref sums.B0, ref sums.C0, ref dx.X, ref slopes.X);
+        running[Adjoint - Rate] = g;
+        running[Slope - Rate] = dA;
+        sent[0] = dx;
+        sent[4 * Lanes] = slopes;
     }
 
     private static void Token(
@@ -214,13 +203,13 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
         g = decay * g;
     }
 
-    private void StoreRates(ScanPlace place, int p, ArrayView<FloatQuad> parts, int thread)
+    private void StoreRates(ScanPlace place, int p, ArrayView<FloatQuad> quarters, int thread)
     {
         // The same places as ScanSums: token, B or C, states.
         int token = p + (thread / 8), state = first + (thread % 4 * 4), n = s.View.Layout.States;
         if (token < place.Length && state < n)
         {
-            FloatQuad sum = parts[4 * thread] + parts[(4 * thread) + 1] + parts[(4 * thread) + 2] + parts[(4 * thread) + 3];
+            FloatQuad sum = quarters[0] + quarters[1] + quarters[2] + quarters[3];
             long at = ((place.Row(token) * Grid.DimX) + Grid.IdxX) * n;
             Floats to = thread % 8 < 4 ? s.DB : s.DC;
             to.View.Cast<FloatQuad>()[(at + state) / 4] = sum;
@@ -234,30 +223,25 @@ internal struct ScanSums
     public FloatQuad B0, B1, B2, B3, C0, C1, C2, C3;
 
     /// <summary>Lays them out by token, B or C, states and lane.</summary>
-    public readonly void Share(ArrayView<FloatQuad> meeting, int thread)
+    public readonly void Share(ArrayView<FloatQuad> sent)
     {
-        meeting[thread] = this.B0;
-        meeting[thread + 128] = this.C0;
-        meeting[thread + 256] = this.B1;
-        meeting[thread + 384] = this.C1;
-        meeting[thread + 512] = this.B2;
-        meeting[thread + 640] = this.C2;
-        meeting[thread + 768] = this.B3;
-        meeting[thread + 896] = this.C3;
+        sent[0] = this.B0;
+        sent[128] = this.C0;
+        sent[256] = this.B1;
+        sent[384] = this.C1;
+        sent[512] = this.B2;
+        sent[640] = this.C2;
+        sent[768] = this.B3;
+        sent[896] = this.C3;
     }
 
-    /// <summary>The sum over eight lanes of one place.</summary>
+    /// <summary>The sum over eight lanes of one place: every fourth of them.</summary>
     public static FloatQuad AddLanes(ArrayView<FloatQuad> meeting, int thread)
     {
-        // Each thread starts elsewhere, so that eight threads read from different banks.
-        int from = thread * 8;
-        FloatQuad sum = meeting[from + (thread % 8)];
-        for (int i = 1; i < 8; i++)
-        {
-            sum += meeting[from + ((thread + i) % 8)];
-        }
-
-        return sum;
+        // Four threads of each place, and two places in turn: eight threads then read from different banks.
+        int from = (thread / 4 * 32) + (thread % 4), odd = thread / 4 % 2 * 4;
+        ArrayView<FloatQuad> first = meeting.SubView(from + odd), second = meeting.SubView(from + 4 - odd);
+        return first[0] + first[8] + first[16] + first[24] + (second[0] + second[8] + second[16] + second[24]);
     }
 }
 
@@ -267,119 +251,72 @@ internal struct ScanOwner<TElement>
 {
     private const int Channels = SelectiveScan.ChannelsPerGroup;
 
-    public FloatQuad U;
-    private FloatQuad delta, dy, rate;
+    private FloatQuad u;
+    private FloatQuad delta;
+    private FloatQuad dy;
+    private float rate;
     private float dD;
 
     private readonly ScanAdjoint s;
-    private readonly Floats rates;
-    private readonly int length, first, rateToken;
-    private readonly bool hasChannel, hasRates;
-    private readonly long at, step, rateAt, rateStep, dAt;
+    private readonly ScanRows<TElement> rows;
+    private readonly ScanRates<TElement> rates;
+    private readonly int first;
     private readonly float d;
 
     public ScanOwner(ScanAdjoint s, ScanPlace place, int first)
     {
         int thread = Group.IdxX, e = s.View.Layout.Channels, column = (Grid.IdxX * Channels) + thread;
-        int state = first + (thread % 4 * 4), n = s.View.Layout.States;
-        bool isC = thread % 8 >= 4;
-        int pitch = isC ? s.View.CPitch : s.View.BPitch;
-        this.U = default;
+        this.u = default;
         this.delta = default;
         this.dy = default;
-        this.rate = default;
+        this.rate = 0f;
         this.dD = 0f;
         this.s = s;
-        this.rates = isC ? s.View.C : s.View.B;
-        this.length = place.Length;
+        this.rows = new(s.View.Layout, place, column, token: 0, isReturn: false);
+        this.rates = new(s.View, place, token: thread / 32, isC: thread % 32 >= 16, first + (thread % 16), isReturn: false);
         this.first = first;
-        this.rateToken = thread / 8;
-        this.hasChannel = column < e;
-        this.hasRates = thread < 32 && state < n;
-        this.at = (place.Row(0) * e) + column;
-        this.step = place.Stride * e;
-        this.rateAt = (place.Row(0) * pitch) + state;
-        this.rateStep = place.Stride * pitch;
-        this.dAt = ((long)place.Strip * e) + column;
-        this.d = this.hasChannel && first == 0 ? s.View.D.View[((long)place.Direction * e) + column] : 0f;
+        this.d = this.rows.IsThere && first == 0 ? ThreadLane.Read(s.View.D, ((long)place.Direction * e) + column) : 0f;
     }
 
     /// <summary>Loads four tokens, ahead of their use; zeros beyond the end change no sum.</summary>
     public void Load(int p, bool withDy)
     {
-        this.U = this.Load(this.s.View.U, p);
-        this.delta = this.Load(this.s.View.Delta, p);
+        long at = this.rows.Start + ((long)p * this.rows.Step);
+        this.u = this.rows.Load(this.s.View.U, p, at);
+        this.delta = this.rows.Load(this.s.View.Delta, p, at);
         if (withDy)
         {
-            this.dy = this.Load(this.s.Dy, p);
+            this.dy = this.rows.Load(this.s.Dy, p, at);
         }
 
-        int token = p + this.rateToken;
-        this.rate = default;
-        if (this.hasRates && token < this.length)
-        {
-            long index = this.rateAt + (token * this.rateStep);
-            this.rate = new(
-                TElement.Load(this.rates, index), TElement.Load(this.rates, index + 1),
-                TElement.Load(this.rates, index + 2), TElement.Load(this.rates, index + 3));
-        }
+        this.rate = this.rates.LoadOne(p, this.rates.Start + ((long)p * this.rates.Step));
     }
 
-    /// <summary>Hands what was loaded to the group: Δ, Δu, dy; B and C.</summary>
-    public readonly void Share(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> shared)
+    /// <summary>Hands what was loaded to the group: Δ, u, dy; B and C.</summary>
+    public readonly void Share(ArrayView<FloatQuad> own, ArrayView<FloatQuad> shared)
     {
-        int thread = Group.IdxX;
-        tokens[thread] = this.delta;
-        tokens[Channels + thread] = this.delta * this.U;
-        tokens[(2 * Channels) + thread] = this.dy;
-        if (thread < 32)
-        {
-            shared[thread] = this.rate;
-        }
+        // A channel beyond the last holds the last one's values, which must reach no sum.
+        own[0] = this.delta;
+        own[Channels] = this.rows.IsThere ? this.u : default;
+        own[2 * Channels] = this.rows.IsThere ? this.dy : default;
+        shared.Cast<float>()[Group.IdxX] = this.rate;
     }
 
     /// <summary>du and dΔ of four tokens.</summary>
-    public void Store(int p, FloatQuad u, FloatQuad dt, FloatQuad dyt, FloatQuad dx, FloatQuad slopes)
+    public void Store(int p, ArrayView<FloatQuad> own, FloatQuad dx, FloatQuad slopes)
     {
-        FloatQuad du = FloatQuad.Fma(this.d, dyt, dt * dx), dDelta = FloatQuad.Fma(u, dx, slopes), terms = dyt * u;
+        FloatQuad dt = own[0], ut = own[Channels], dyt = own[2 * Channels], terms = dyt * ut;
         this.dD += (terms.X + terms.Y) + (terms.Z + terms.W);
-        this.Store(p, 0, du.X, dDelta.X);
-        this.Store(p, 1, du.Y, dDelta.Y);
-        this.Store(p, 2, du.Z, dDelta.Z);
-        this.Store(p, 3, du.W, dDelta.W);
+        long at = this.rows.Start + ((long)p * this.rows.Step);
+        this.rows.Store(this.s.Du, p, at, FloatQuad.Fma(this.d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
+        this.rows.Store(this.s.DDelta, p, at, FloatQuad.Fma(ut, dx, slopes), (this.s.AddDelta | this.first) != 0);
     }
 
-    public readonly void StoreD()
+    public readonly void StoreD(long at)
     {
-        if (this.hasChannel && this.first == 0)
+        if (this.rows.IsThere && this.first == 0)
         {
-            this.s.DD.View[this.dAt] = this.dD;
+            this.s.DD.View[at] = this.dD;
         }
-    }
-
-    private readonly void Store(int p, int i, float du, float dDelta)
-    {
-        if (this.hasChannel && p + i < this.length)
-        {
-            long index = this.at + ((p + i) * this.step);
-            TElement.Store(this.s.Du, index, (this.s.AddU | this.first) != 0 ? TElement.Load(this.s.Du, index) + du : du);
-            TElement.Store(
-                this.s.DDelta, index, (this.s.AddDelta | this.first) != 0 ? TElement.Load(this.s.DDelta, index) + dDelta : dDelta);
-        }
-    }
-
-    private readonly FloatQuad Load(Floats memory, int p)
-    {
-        FloatQuad q = default;
-        if (this.hasChannel)
-        {
-            long index = this.at + (p * this.step);
-            q.X = p < this.length ? TElement.Load(memory, index) : 0f;
-            q.Y = p + 1 < this.length ? TElement.Load(memory, index + this.step) : 0f;
-            q.Z = p + 2 < this.length ? TElement.Load(memory, index + (2 * this.step)) : 0f;
-            q.W = p + 3 < this.length ? TElement.Load(memory, index + (3 * this.step)) : 0f;
-        }
-
-        return q;
     }
 }

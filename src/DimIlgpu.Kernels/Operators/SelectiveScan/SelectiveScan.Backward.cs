@@ -42,7 +42,15 @@ internal static class ScanBackward
     {
         if (device.Kind != DeviceKind.Cpu)
         {
-            LaunchGroups<Float32Element>(device, adjoint);
+            if (adjoint.Dy.IsNarrow != 0)
+            {
+                LaunchGroups<BFloat16Element>(device, adjoint);
+            }
+            else
+            {
+                LaunchGroups<Float32Element>(device, adjoint);
+            }
+
             return;
         }
 
@@ -83,7 +91,7 @@ internal static class ScanBackward
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
             device.Groups(
-                new ScanBackwardGroups<TElement>(adjoint, states.Memory, first),
+                new ScanBackwardGroups<TElement>(adjoint, states.Memory, first, ScanBackwardGroups<TElement>.Parts),
                 new Index3D(adjoint.Groups, 2 * l.Batch, l.Chunks), ScanGroup.Threads);
         }
     }

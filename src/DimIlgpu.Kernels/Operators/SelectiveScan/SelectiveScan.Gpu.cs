@@ -67,6 +67,9 @@ internal readonly struct ScanPassView(Floats dy, Floats y, Floats states, int ke
 [KernelInstance(typeof(Float32Element), typeof(ForwardPass))]
 [KernelInstance(typeof(Float32Element), typeof(FoldPass))]
 [KernelInstance(typeof(Float32Element), typeof(AdjointFoldPass))]
+[KernelInstance(typeof(BFloat16Element), typeof(ForwardPass))]
+[KernelInstance(typeof(BFloat16Element), typeof(FoldPass))]
+[KernelInstance(typeof(BFloat16Element), typeof(AdjointFoldPass))]
 internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView pass) : IGroupKernel
     where TElement : struct, IElement
     where TPass : struct, IScanPass
@@ -75,20 +78,29 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
     private const int Threads = ScanGroup.Threads;
     private const int Tile = ScanGroup.Tile;
 
+    // Shared memory. Four tokens of a channel are one element: Δ, then what drives the state; B and C by token; the sums for
+    // y by four states; and D u, which waits for y in the place of the thread that loaded u.
+    private const int Drives = Threads;
+    private const int Rates = Drives + Threads;
+    private const int Sums = Rates + (8 * Tile);
+    private const int Skips = Sums + (4 * Threads);
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        // Four tokens of a channel are one element: Δ, then what drives the state; then per four states the sums for y.
-        ArrayView<FloatQuad> tokens = SharedMemory.Allocate<FloatQuad>(2 * Threads);
-        ArrayView<FloatQuad> rates = SharedMemory.Allocate<FloatQuad>(8 * Tile);
-        ArrayView<FloatQuad> sums = SharedMemory.Allocate<FloatQuad>(4 * Threads);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Skips + Threads);
         ScanLayout l = view.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
-        int thread = Group.IdxX, e = l.Channels, length = place.Length;
-        ScanLoader<TElement, TPass> loader = new(view, pass, place);
-        FloatQuad u = default, delta = default, rate = default;
-        loader.Load(0, ref u, ref delta, ref rate);
+        int thread = Group.IdxX, e = l.Channels, length = place.Length, owned = (Grid.IdxX * Channels) + (thread % Channels);
+        ScanRows<TElement> rows = new(l, place, owned, thread / Channels * 4, TPass.IsAdjoint);
+        ScanRates<TElement> rateRows = new(
+            view, place, token: thread / 8, isC: thread % 8 >= 4, pass.First + (thread % 4 * 4), TPass.IsAdjoint);
+        Floats drives = TPass.IsAdjoint ? pass.Dy : view.U;
+        long at = rows.Start, rateAt = rateRows.Start;
+        FloatQuad u = rows.Load(drives, 0, at), delta = rows.Load(view.Delta, 0, at), rate = rateRows.Load(0, rateAt);
 
+        // The states before these 16 gave D u already.
+        float d = owned < e && pass.First == 0 ? ThreadLane.Read(view.D, ((long)place.Direction * e) + owned) : 0f;
         int channel = (thread % 8) + (thread / 32 * 8), quad = thread / 8 % 4;
         int column = (Grid.IdxX * Channels) + channel, state = pass.First + (4 * quad);
         bool active = column < e && state < l.States;
@@ -104,16 +116,27 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
             }
         }
 
+        // Views that start where this thread reads and writes: what is added to them below is constant.
+        ArrayView<FloatQuad> mine = memory.SubView(thread), tokens = memory.SubView(channel), rates = memory.SubView(Rates + quad);
+        ArrayView<FloatQuad> ys = memory.SubView(Sums + (quad * Channels) + channel);
+        ArrayView<FloatQuad> owns = memory.SubView(Sums + (thread / Channels * Threads) + (thread % Channels));
         for (int p = 0; p < length; p += Tile)
         {
-            tokens[thread] = delta;
-            tokens[Threads + thread] = TPass.IsAdjoint ? u : delta * u;
-            rates[thread] = rate;
+            mine[0] = delta;
+            mine[Drives] = TPass.IsAdjoint ? u : delta * u;
+            mine[Rates] = rate;
+            if (!TPass.IsFold)
+            {
+                mine[Skips] = d * u;
+            }
+
             TPlatform.Barrier();
-            FloatQuad own = u;
             if (p + Tile < length)
             {
-                loader.Load(p + Tile, ref u, ref delta, ref rate);
+                rateAt += Tile * rateRows.Step;
+                u = rows.Load(drives, p + Tile, at + (Tile * rows.Step));
+                delta = rows.Load(view.Delta, p + Tile, at + (Tile * rows.Step));
+                rate = rateRows.Load(p + Tile, rateAt);
             }
 
             if (!TPass.IsFold && p > 0 && pass.Keep != 0 && active)
@@ -121,31 +144,18 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
                 FloatQuad.Store(pass.States, place.Kept(l, p) + ((long)state * e) + column, e, h);
             }
 
-            for (int block = 0; block < Tile / 4; block++)
-            {
-                FloatQuad dt = tokens[(block * Channels) + channel], x = tokens[Threads + (block * Channels) + channel], y = default;
-                int at = (32 * block) + quad;
-                y.X = Step(ref h, a, dt.X, x.X, rates[at], rates[at + 4]);
-                y.Y = Step(ref h, a, dt.Y, x.Y, rates[at + 8], rates[at + 12]);
-                y.Z = Step(ref h, a, dt.Z, x.Z, rates[at + 16], rates[at + 20]);
-                y.W = Step(ref h, a, dt.W, x.W, rates[at + 24], rates[at + 28]);
-                if (TPass.IsFold)
-                {
-                    sum += (dt.X + dt.Y) + (dt.Z + dt.W);
-                }
-                else
-                {
-                    sums[(((4 * block) + quad) * Channels) + channel] = y;
-                }
-            }
-
+            Four(tokens, rates, ys, 0, a, ref h, ref sum);
+            Four(tokens, rates, ys, 1, a, ref h, ref sum);
+            Four(tokens, rates, ys, 2, a, ref h, ref sum);
+            Four(tokens, rates, ys, 3, a, ref h, ref sum);
             TPlatform.Barrier();
             if (!TPass.IsFold)
             {
-                int from = (thread / Channels * Threads) + (thread % Channels);
-                FloatQuad y = sums[from] + sums[from + Channels] + sums[from + (2 * Channels)] + sums[from + (3 * Channels)];
-                loader.Store(p, own, y);
+                FloatQuad y = owns[0] + owns[Channels] + owns[2 * Channels] + owns[3 * Channels] + mine[Skips];
+                rows.Store(pass.Y, p, at, y, pass.First != 0);
             }
+
+            at += Tile * rows.Step;
         }
 
         if (TPass.IsFold && active)
@@ -155,6 +165,26 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
             {
                 pass.Y.View[(place.Strip * e) + column] = sum;
             }
+        }
+    }
+
+    /// <summary>Four tokens.</summary>
+    private static void Four(
+        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys, int block, FloatQuad a, ref FloatQuad h, ref float sum)
+    {
+        FloatQuad dt = tokens[block * Channels], x = tokens[Drives + (block * Channels)], y = default;
+        int at = 32 * block;
+        y.X = Step(ref h, a, dt.X, x.X, rates[at], rates[at + 4]);
+        y.Y = Step(ref h, a, dt.Y, x.Y, rates[at + 8], rates[at + 12]);
+        y.Z = Step(ref h, a, dt.Z, x.Z, rates[at + 16], rates[at + 20]);
+        y.W = Step(ref h, a, dt.W, x.W, rates[at + 24], rates[at + 28]);
+        if (TPass.IsFold)
+        {
+            sum += (dt.X + dt.Y) + (dt.Z + dt.W);
+        }
+        else
+        {
+            ys[block * Threads] = y;
         }
     }
 
@@ -171,134 +201,4 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
         h = FloatQuad.Fma(decay, h, x * b);
         return FloatQuad.Dot(h, c);
     }
-}
-
-/// <summary>A thread of the scan as loader: four tokens of one channel, and four of the B or C of one token.</summary>
-internal readonly struct ScanLoader<TElement, TPass>
-    where TElement : struct, IElement
-    where TPass : struct, IScanPass
-{
-    private const int Channels = ScanGroup.Channels;
-
-    private readonly ScanView view;
-    private readonly Floats drives;
-    private readonly Floats y;
-    private readonly Floats rates;
-    private readonly int length;
-    private readonly int firstToken;
-    private readonly int rateToken;
-    private readonly int add;
-    private readonly bool hasChannel;
-    private readonly bool hasRates;
-    private readonly float d;
-
-    // Where token 0 of the pass is for this thread, and the distance from one token to the next.
-    private readonly long at;
-    private readonly long step;
-    private readonly long rateAt;
-    private readonly long rateStep;
-
-    public ScanLoader(ScanView view, ScanPassView pass, ScanPlace place)
-    {
-        ScanLayout l = view.Layout;
-        int thread = Group.IdxX, e = l.Channels, column = (Grid.IdxX * Channels) + (thread % Channels);
-        int state = pass.First + (thread % 4 * 4);
-        bool isC = thread % 8 >= 4;
-        long row = place.Row(TPass.IsAdjoint ? place.Length - 1 : 0), stride = TPass.IsAdjoint ? -place.Stride : place.Stride;
-        int pitch = isC ? view.CPitch : view.BPitch;
-        this.view = view;
-        this.drives = TPass.IsAdjoint ? pass.Dy : view.U;
-        this.y = pass.Y;
-        this.rates = isC ? view.C : view.B;
-        this.length = place.Length;
-        this.firstToken = thread / Channels * 4;
-        this.rateToken = thread / 8;
-        this.add = pass.First;
-        this.hasChannel = column < e;
-        this.hasRates = state < l.States;
-        this.d = this.hasChannel && pass.First == 0 ? view.D.View[((long)place.Direction * e) + column] : 0f;
-        this.at = (row * e) + column;
-        this.step = stride * e;
-        this.rateAt = (row * pitch) + state;
-        this.rateStep = stride * pitch;
-    }
-
-    /// <summary>Tokens <paramref name="p"/> … + 15 of the pass; beyond its end Δ is 0, which changes no state.</summary>
-    public void Load(int p, ref FloatQuad u, ref FloatQuad delta, ref FloatQuad rate)
-    {
-        int token = p + this.firstToken;
-        u = default;
-        delta = default;
-        rate = default;
-        if (this.hasChannel)
-        {
-            long index = this.at + (token * this.step);
-            if (token < this.length)
-            {
-                u.X = TElement.Load(this.drives, index);
-                delta.X = TElement.Load(this.view.Delta, index);
-            }
-
-            if (token + 1 < this.length)
-            {
-                u.Y = TElement.Load(this.drives, index + this.step);
-                delta.Y = TElement.Load(this.view.Delta, index + this.step);
-            }
-
-            if (token + 2 < this.length)
-            {
-                u.Z = TElement.Load(this.drives, index + (2 * this.step));
-                delta.Z = TElement.Load(this.view.Delta, index + (2 * this.step));
-            }
-
-            if (token + 3 < this.length)
-            {
-                u.W = TElement.Load(this.drives, index + (3 * this.step));
-                delta.W = TElement.Load(this.view.Delta, index + (3 * this.step));
-            }
-        }
-
-        token = p + this.rateToken;
-        if (this.hasRates && token < this.length)
-        {
-            long index = this.rateAt + (token * this.rateStep);
-            rate.X = TElement.Load(this.rates, index);
-            rate.Y = TElement.Load(this.rates, index + 1);
-            rate.Z = TElement.Load(this.rates, index + 2);
-            rate.W = TElement.Load(this.rates, index + 3);
-        }
-    }
-
-    /// <summary>y of the tokens that <see cref="Load"/> loaded, plus D u; plus what the states before these gave.</summary>
-    public void Store(int p, FloatQuad u, FloatQuad sum)
-    {
-        int token = p + this.firstToken;
-        sum = FloatQuad.Fma(this.d, u, sum);
-        if (this.hasChannel)
-        {
-            long index = this.at + (token * this.step);
-            if (token < this.length)
-            {
-                this.Store(index, sum.X);
-            }
-
-            if (token + 1 < this.length)
-            {
-                this.Store(index + this.step, sum.Y);
-            }
-
-            if (token + 2 < this.length)
-            {
-                this.Store(index + (2 * this.step), sum.Z);
-            }
-
-            if (token + 3 < this.length)
-            {
-                this.Store(index + (3 * this.step), sum.W);
-            }
-        }
-    }
-
-    private void Store(long index, float value) =>
-        TElement.Store(this.y, index, this.add != 0 ? TElement.Load(this.y, index) + value : value);
 }

@@ -50,8 +50,11 @@ public static class SelectiveScan
     private const long FewestChunks = 4;
     private const long FewestGpuBackwardChunks = 2;
 
-    /// <summary>The most states N per channel; N is a multiple of 4.</summary>
+    /// <summary>The most states N per channel on every device; N is a multiple of 4.</summary>
     public const int MaxStates = 16;
+
+    /// <summary>The most states N per channel on a GPU, where more than 16 run 16 at a time.</summary>
+    public const int MaxGpuStates = 256;
 
     /// <summary>Channels over which dB and dC are summed before partial sums are written.</summary>
     internal const int ChannelsPerGroup = 128;
@@ -75,7 +78,7 @@ public static class SelectiveScan
     /// <param name="y">Output, (2·B·L, E): both directions stacked, each in token order.</param>
     /// <param name="batch">Batch size B.</param>
     /// <param name="checkpoints">Receives the kept states, of <see cref="CheckpointShape"/>; null where no gradient is wanted.</param>
-    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>, or on a GPU <see cref="MaxGpuStates"/>.</exception>
     public static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints) =>
         Forward(device, inputs, y, batch, checkpoints, chunks: 0);
 
@@ -95,6 +98,7 @@ public static class SelectiveScan
     {
         ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: false);
         Check.Dense(y, inputs.U.Shape);
+        CheckType(y, inputs.U, nameof(y));
         if (checkpoints is { } kept)
         {
             Check.Dense(kept, CheckpointShape(device, batch, layout.Tokens, layout.States, layout.Channels), nameof(checkpoints));
@@ -138,6 +142,7 @@ public static class SelectiveScan
     {
         ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: true);
         Check.Dense(dy, inputs.U.Shape);
+        CheckType(dy, inputs.U, nameof(dy));
         using ArenaScope scope = device.Scratch.Scope();
         ScanView view = View(device, layout, inputs);
         Tensor incoming = device.Scratch.Rent(new(layout.Chunks > 1 ? layout.Strips * layout.States : 1, layout.Channels));
@@ -151,10 +156,12 @@ public static class SelectiveScan
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
         Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
         Tensor dB = device.Scratch.Rent(new(rows * groups, n)), dC = device.Scratch.Rent(new(rows * groups, n));
-        Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
-        Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
+        Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape, type: inputs.U.ElementType), Add: false);
+        Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape, type: inputs.U.ElementType), Add: false);
         Check.Dense(du.Tensor, inputs.U.Shape, nameof(gradients));
         Check.Dense(dDelta.Tensor, inputs.U.Shape, nameof(gradients));
+        CheckType(du.Tensor, inputs.U, nameof(gradients));
+        CheckType(dDelta.Tensor, inputs.U, nameof(gradients));
 
         ScanBackward.Launch(device, new ScanAdjoint(
             view, incoming.Memory, checkpoints.Memory, dy.Memory, du.Tensor.Memory, dDelta.Tensor.Memory,
@@ -182,15 +189,30 @@ public static class SelectiveScan
             new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
     }
 
-    /// <summary>One pass over all tokens on a GPU, 16 states at a time.</summary>
+    /// <summary>One pass over all tokens on a GPU.</summary>
     private static void Run<TPass>(Device device, ScanView view, ScanPassView pass)
+        where TPass : struct, IScanPass
+    {
+        if (view.U.IsNarrow != 0)
+        {
+            Run<BFloat16Element, TPass>(device, view, pass);
+        }
+        else
+        {
+            Run<Float32Element, TPass>(device, view, pass);
+        }
+    }
+
+    /// <summary>16 states at a time; those after the first add to y.</summary>
+    private static void Run<TElement, TPass>(Device device, ScanView view, ScanPassView pass)
+        where TElement : struct, IElement
         where TPass : struct, IScanPass
     {
         ScanLayout l = view.Layout;
         Index3D groups = new(Divide(l.Channels, ScanGroup.Channels), 2 * l.Batch, l.Chunks);
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
-            device.Groups(new ScanGroups<Float32Element, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
+            device.Groups(new ScanGroups<TElement, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
         }
     }
 
@@ -241,10 +263,11 @@ public static class SelectiveScan
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         Check.Divides(2L * batch, inputs.U.Rows, nameof(inputs.U));
         int tokens = checked((int)(inputs.U.Rows / 2 / batch)), channels = inputs.U.Columns, states = inputs.B.Columns;
-        if (states % 4 != 0 || states < 4 || states > MaxStates)
+        int most = device.Kind == DeviceKind.Cpu ? MaxStates : MaxGpuStates;
+        if (states % 4 != 0 || states < 4 || states > most)
         {
             throw new ArgumentException(
-                $"'{nameof(inputs.B)}' has {states} states; expected a multiple of 4 from 4 to {MaxStates}.", nameof(inputs));
+                $"'{nameof(inputs.B)}' has {states} states; expected a multiple of 4 from 4 to {most}.", nameof(inputs));
         }
 
         Check.Dense(inputs.U, inputs.U.Shape, nameof(inputs.U));
@@ -253,6 +276,10 @@ public static class SelectiveScan
         Check.Shape(inputs.B, new(inputs.U.Rows, states), nameof(inputs.B));
         Check.Shape(inputs.C, new(inputs.U.Rows, states), nameof(inputs.C));
         Check.Dense(inputs.D, new(2, channels), nameof(inputs.D));
+
+        CheckType(inputs.Delta, inputs.U, nameof(inputs.Delta));
+        CheckType(inputs.B, inputs.U, nameof(inputs.B));
+        CheckType(inputs.C, inputs.U, nameof(inputs.C));
 
         int segment = SegmentOf(device);
         if (chunks == 0)
@@ -267,6 +294,15 @@ public static class SelectiveScan
 
         int length = Divide(Divide(tokens, chunks), segment) * segment;
         return new(batch, tokens, channels, states, Divide(tokens, length), length, segment);
+    }
+
+    /// <summary>A launch reads and writes one type of element.</summary>
+    private static void CheckType(Tensor tensor, Tensor u, string name)
+    {
+        if (tensor.ElementType != u.ElementType)
+        {
+            throw new ArgumentException($"'{name}' holds {tensor.ElementType}; expected {u.ElementType}, as u has.", name);
+        }
     }
 
     private static int Divide(int a, int b) => (a + b - 1) / b;
