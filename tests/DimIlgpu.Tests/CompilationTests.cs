@@ -7,11 +7,11 @@ using ILGPU.Algorithms;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.OpenCL;
 using ILGPU.Backends.PTX;
-using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using Xunit;
+using KernelSpecialization = ILGPU.Runtime.KernelSpecialization;
 
 namespace DimIlgpu.Tests;
 
