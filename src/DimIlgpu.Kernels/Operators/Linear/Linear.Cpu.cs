@@ -6,8 +6,8 @@ namespace DimIlgpu.Kernels;
 /// <summary>
 /// CPU: a tile is a run of A's rows against a run of panels of B. Both are packed, so that the micro-kernel reads
 /// them from first to last: A by each tile, in blocks of eight rows that fit the second cache; B in panels of three
-/// registers that fit the first, beforehand where several tiles read them. What would be read only once or twice after
-/// packing is read where it stands, as far as it fills whole blocks and panels.
+/// registers that fit the first, beforehand where several tiles read them. Rows of A that few panels meet are read where
+/// they stand, as far as they fill whole blocks.
 /// </summary>
 internal readonly struct LinearPanels(
     Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed, Floats scratch, int scratchPitch) : ITileKernel
@@ -19,9 +19,8 @@ internal readonly struct LinearPanels(
     private const int PanelVectors = 576;
     private const int MostDepth = 6144;
 
-    // Packing an element costs about as much as multiplying it into three registers of sums.
+    // To pack an element and read it twice takes longer than to read it twice where it is.
     private const int FewPanels = 2;
-    private const int FewRows = 64;
 
     /// <summary>Lays a product out in tiles and runs it.</summary>
     /// <param name="device">Where to run.</param>
@@ -83,10 +82,8 @@ internal readonly struct LinearPanels(
         float* bias = p.Bias.Memory.Pointer + (batch * p.Bias.BatchStride);
         float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
 
-        // Rows of A that are contiguous keep their places in the first cache as well as a packed block does; so do wide rows of B.
         int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
         int directRows = p.A.ColumnStride == 1 && lastPanel - firstPanel <= FewPanels ? rows - (rows % RowsPerBlock) : 0;
-        bool isDirect = p.B.ColumnStride == 1 && packed.Address == 0 && rows <= FewRows;
         for (int d = 0; d < depths; d++)
         {
             int k0 = (int)((long)length * d / depths), depth = (int)((long)length * (d + 1) / depths) - k0;
@@ -100,19 +97,10 @@ internal readonly struct LinearPanels(
             {
                 (int v0, int vectors) = grid.VectorsOf(panel);
                 int n0 = v0 * TLane.Count, width = vectors * TLane.Count, columns = Math.Min(width, p.N - n0);
-                float* panelB = aside, ahead = null;
-                long pitchB = width;
+                float* panelB = aside;
                 if (packed.Address != 0)
                 {
                     panelB = packed.Pointer + (((((long)batch * grid.Vectors) + v0) * TLane.Count) * length) + ((long)k0 * width);
-
-                    // Close enough to where the next panel stands: hints need not be exact.
-                    ahead = panelB + ((long)width * length);
-                }
-                else if (isDirect && columns == width)
-                {
-                    panelB = b + n0 + ((kBegin + k0) * p.B.RowStride);
-                    pitchB = p.B.RowStride;
                 }
                 else
                 {
@@ -121,7 +109,7 @@ internal readonly struct LinearPanels(
                         columns, width, depth, aside);
                 }
 
-                PanelRun run = new(vectors, depth, columns, panelB, pitchB, ahead, start, bias + n0);
+                PanelRun run = new(vectors, depth, columns, panelB, start, bias + n0);
                 float* to = c + (n0 * p.C.ColumnStride);
                 Rows<TLane>(in run, fromA, new(p.A.RowStride, 1, RowsPerBlock * p.A.RowStride), directRows, to, p.C.RowStride, p.C.ColumnStride);
                 Rows<TLane>(
@@ -143,7 +131,7 @@ internal readonly struct LinearPanels(
     private static int Divide(int count, int size) => (count + size - 1) / size;
 
     /// <summary>What all blocks of rows have in common that meet one panel of B.</summary>
-    private readonly unsafe struct PanelRun(int vectors, int depth, int columns, float* b, long pitch, float* ahead, int start, float* bias)
+    private readonly unsafe struct PanelRun(int vectors, int depth, int columns, float* b, int start, float* bias)
     {
         public readonly int Vectors = vectors;
         public readonly int Depth = depth;
@@ -151,10 +139,6 @@ internal readonly struct LinearPanels(
         /// <summary>Those that exist; the panel may be wider.</summary>
         public readonly int Columns = columns;
         public readonly float* B = b;
-        public readonly long Pitch = pitch;
-
-        /// <summary>What comes into the second cache meanwhile; null for nothing.</summary>
-        public readonly float* Ahead = ahead;
         public readonly int Start = start;
         public readonly float* Bias = bias;
     }
@@ -170,8 +154,6 @@ internal readonly struct LinearPanels(
         int step = TLane.Count == 16 ? 8 : 4, width = run.Vectors * TLane.Count;
         bool whole = run.Columns == width && cn == 1;
         float* aside = stackalloc float[RowsPerBlock * LinearGrid.MostVectors * 16];
-        int share = run.Ahead == null ? 0 : Divide(width * step, Math.Max(rows, 1));
-        float* ahead = run.Ahead == null ? run.B : run.Ahead;
         for (int m = 0; m < rows; m += step, c += step * cm)
         {
             int count = Math.Min(step, rows - m);
@@ -180,14 +162,13 @@ internal readonly struct LinearPanels(
             (long pitch, int blockStart) = whole ? (cm, run.Start) : (width, LinearStart.Zero);
             if (TLane.Count == 16)
             {
-                Columns<TLane, Eight>(in run, from, steps, count, block, pitch, blockStart, ahead, share);
+                Columns<TLane, Eight>(in run, from, steps, count, block, pitch, blockStart);
             }
             else
             {
-                Columns<TLane, Four>(in run, from, steps, count, block, pitch, blockStart, ahead, share);
+                Columns<TLane, Four>(in run, from, steps, count, block, pitch, blockStart);
             }
 
-            ahead += (long)share * run.Depth;
             if (!whole)
             {
                 Scatter(aside, width, c, cm, cn, count, run.Columns, run.Start, run.Bias);
@@ -196,20 +177,20 @@ internal readonly struct LinearPanels(
     }
 
     private static unsafe void Columns<TLane, TRows>(
-        in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, int start, float* ahead, int share)
+        in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, int start)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
     {
         switch (run.Vectors)
         {
             case 3:
-                MicroKernel<TLane, TRows, Three>(run.Depth, a, steps.Across, steps.Along, rows, run.B, run.Pitch, c, cm, start, run.Bias, ahead, share);
+                MicroKernel<TLane, TRows, Three>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
                 break;
             case 2:
-                MicroKernel<TLane, TRows, Two>(run.Depth, a, steps.Across, steps.Along, rows, run.B, run.Pitch, c, cm, start, run.Bias, ahead, share);
+                MicroKernel<TLane, TRows, Two>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
                 break;
             default:
-                MicroKernel<TLane, TRows, One>(run.Depth, a, steps.Across, steps.Along, rows, run.B, run.Pitch, c, cm, start, run.Bias, ahead, share);
+                MicroKernel<TLane, TRows, One>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
                 break;
         }
     }
@@ -221,8 +202,7 @@ internal readonly struct LinearPanels(
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void MicroKernel<TLane, TRows, TVectors>(
-        int depth, float* a, long across, long along, int rows, float* b, long pitch, float* c, long cm, int start, float* bias,
-        float* ahead, int share)
+        int depth, float* a, long across, long along, int rows, float* b, float* c, long cm, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
         where TVectors : struct, ICount
@@ -250,8 +230,6 @@ internal readonly struct LinearPanels(
         float* a4 = a + (4 * across);
         for (int k = 0; k < depth; k++)
         {
-            CpuLaneMath.Prefetch(ahead);
-            ahead += share;
             TLane bx = TLane.LoadFrom(b), by = default, bz = default;
             if (TVectors.Value > 1)
             {
@@ -301,7 +279,7 @@ internal readonly struct LinearPanels(
 
             a += along;
             a4 += along;
-            b += pitch;
+            b += width;
         }
 
         Finish<TLane, TVectors>(x0, y0, z0, c, start, bias);
