@@ -111,10 +111,17 @@ internal readonly struct LinearPanels(
 
                 PanelRun run = new(vectors, depth, columns, panelB, start, bias + n0);
                 float* to = c + (n0 * p.C.ColumnStride);
-                Rows<TLane>(in run, fromA, new(p.A.RowStride, 1, RowsPerBlock * p.A.RowStride), directRows, to, p.C.RowStride, p.C.ColumnStride);
-                Rows<TLane>(
-                    in run, packedA, new(1, RowsPerBlock, (long)depth * RowsPerBlock), rows - directRows,
-                    to + (directRows * p.C.RowStride), p.C.RowStride, p.C.ColumnStride);
+                if (directRows > 0)
+                {
+                    Rows<TLane>(in run, fromA, new(p.A.RowStride, 1, RowsPerBlock * p.A.RowStride), directRows, to, p.C.RowStride, p.C.ColumnStride);
+                }
+
+                if (directRows < rows)
+                {
+                    Rows<TLane>(
+                        in run, packedA, new(1, RowsPerBlock, (long)depth * RowsPerBlock), rows - directRows,
+                        to + (directRows * p.C.RowStride), p.C.RowStride, p.C.ColumnStride);
+                }
             }
         }
     }
