@@ -19,6 +19,9 @@ internal readonly struct LinearGrid(int rows, int vectors, int rowTiles, int col
 
     private readonly int rows = rows;
 
+    /// <summary>Registers of the widest panel.</summary>
+    public int WidestPanel => (this.Vectors + this.Panels - 1) / this.Panels;
+
     /// <summary>Rows of the longest run, in whole blocks.</summary>
     public int MostRows => ((this.Blocks + this.RowTiles - 1) / this.RowTiles) * LinearPanels.RowsPerBlock;
 

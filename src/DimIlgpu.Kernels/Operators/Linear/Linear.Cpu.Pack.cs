@@ -65,6 +65,41 @@ internal readonly struct LinearPanelPack(Product product, LinearGrid grid, int k
         }
     }
 
+    /// <summary>Blocks of <paramref name="side"/>, one after the other, each packed; the last one filled up with zeros.</summary>
+    /// <param name="from">The first element.</param>
+    /// <param name="across">Distance of what comes to stand side by side.</param>
+    /// <param name="along">Distance along the reduction; one of the two is 1.</param>
+    /// <param name="count">Rows in all.</param>
+    /// <param name="side">Rows of a block.</param>
+    /// <param name="depth">Length of the reduction.</param>
+    /// <param name="to">Receives depth · side elements a block.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static unsafe void PackBlocks(float* from, long across, long along, int count, int side, int depth, float* to)
+    {
+        int i = 0;
+        if (across == 1 && side == Side)
+        {
+            // Two lines at a time, whole: the rows stand far apart, and half a line read now is gone before the other half is.
+            long block = (long)Side * depth;
+            for (; i + (4 * Side) <= count; i += 4 * Side)
+            {
+                float* source = from + i, target = to + ((long)i * depth);
+                for (int k = 0; k < depth; k++, source += along, target += Side)
+                {
+                    Vector256.Store(Vector256.Load(source), target);
+                    Vector256.Store(Vector256.Load(source + Side), target + block);
+                    Vector256.Store(Vector256.Load(source + (2 * Side)), target + (2 * block));
+                    Vector256.Store(Vector256.Load(source + (3 * Side)), target + (3 * block));
+                }
+            }
+        }
+
+        for (; i < count; i += side)
+        {
+            Pack(from + (i * across), across, along, Math.Min(side, count - i), side, depth, to + ((long)i * depth));
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe void Copy(float* from, long along, int count, int width, int depth, float* to)
     {

@@ -1,11 +1,13 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace DimIlgpu.Kernels;
 
 /// <summary>
 /// CPU: a tile is a run of A's rows against a run of panels of B. Both are packed, so that the micro-kernel reads
 /// them from first to last: A by each tile, in blocks of eight rows that fit the second cache; B in panels of three
-/// registers that fit the first, beforehand where several tiles read them.
+/// registers that fit the first, beforehand where several tiles read them. Rows of A that few panels meet are read where
+/// they stand, as far as they fill whole blocks.
 /// </summary>
 internal readonly struct LinearPanels(
     Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed, Floats scratch, int scratchPitch) : ITileKernel
@@ -13,8 +15,12 @@ internal readonly struct LinearPanels(
     /// <summary>Rows of A that are packed side by side.</summary>
     public const int RowsPerBlock = 8;
 
-    private const int Depth = 192;
+    // Three registers wide and 192 deep, a panel takes 36 KB of the first cache; a narrower one may be deeper.
+    private const int PanelVectors = 576;
     private const int MostDepth = 6144;
+
+    // To pack an element and read it twice takes longer than to read it twice where it is.
+    private const int FewPanels = 2;
 
     /// <summary>Lays a product out in tiles and runs it.</summary>
     /// <param name="device">Where to run.</param>
@@ -31,7 +37,7 @@ internal readonly struct LinearPanels(
         int lane = device.LaneWidth;
         LinearGrid grid = LinearGrid.Of(product, batch, lane, device.Workers);
         using ArenaScope scope = device.Scratch.Scope();
-        int pitch = (Depth * (grid.MostRows + (LinearGrid.MostVectors * lane))) + lane;
+        int pitch = (PanelVectors / grid.WidestPanel * (grid.MostRows + (grid.WidestPanel * lane))) + lane;
         Tensor scratch = device.Scratch.Rent(new(device.Workers, pitch));
         long tiles = (long)batch * grid.RowTiles * grid.ColumnTiles;
         if (weight is not null)
@@ -76,17 +82,15 @@ internal readonly struct LinearPanels(
         float* bias = p.Bias.Memory.Pointer + (batch * p.Bias.BatchStride);
         float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
 
-        int length = kEnd - kBegin, depths = Divide(length, Depth);
+        int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
+        int directRows = p.A.ColumnStride == 1 && lastPanel - firstPanel <= FewPanels ? rows - (rows % RowsPerBlock) : 0;
         for (int d = 0; d < depths; d++)
         {
             int k0 = (int)((long)length * d / depths), depth = (int)((long)length * (d + 1) / depths) - k0;
-            float* aside = packedA + ((long)Divide(depth * Divide(m1 - m0, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count);
-            for (int m = m0; m < m1; m += RowsPerBlock)
-            {
-                LinearPanelPack.Pack(
-                    a + (m * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride), p.A.RowStride, p.A.ColumnStride,
-                    Math.Min(RowsPerBlock, m1 - m), RowsPerBlock, depth, packedA + ((long)depth * (m - m0)));
-            }
+            float* fromA = a + (m0 * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride);
+            float* aside = packedA + ((long)Divide(depth * Divide(rows - directRows, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count);
+            LinearPanelPack.PackBlocks(
+                fromA + (directRows * p.A.RowStride), p.A.RowStride, p.A.ColumnStride, rows - directRows, RowsPerBlock, depth, packedA);
 
             int start = d > 0 ? LinearStart.Add : p.Start;
             for (int panel = firstPanel; panel < lastPanel; panel++)
@@ -105,69 +109,95 @@ internal readonly struct LinearPanels(
                         columns, width, depth, aside);
                 }
 
-                Rows<TLane>(
-                    vectors, depth, packedA, m1 - m0, panelB, c + (n0 * p.C.ColumnStride), p.C.RowStride, p.C.ColumnStride,
-                    columns, start, bias + n0);
+                PanelRun run = new(vectors, depth, columns, panelB, start, bias + n0);
+                float* to = c + (n0 * p.C.ColumnStride);
+                if (directRows > 0)
+                {
+                    Rows<TLane>(in run, fromA, new(p.A.RowStride, 1, RowsPerBlock * p.A.RowStride), directRows, to, p.C.RowStride, p.C.ColumnStride);
+                }
+
+                if (directRows < rows)
+                {
+                    Rows<TLane>(
+                        in run, packedA, new(1, RowsPerBlock, (long)depth * RowsPerBlock), rows - directRows,
+                        to + (directRows * p.C.RowStride), p.C.RowStride, p.C.ColumnStride);
+                }
             }
         }
     }
 
     /// <summary>Registers are filled along N and blocks along M: the way round that leaves fewer of them empty is faster.</summary>
+    /// <remarks>Not where the large operand would have to be turned for it.</remarks>
     private static bool IsBetterTransposed(Product p, int lane)
     {
         long asIs = (long)Divide(p.M, RowsPerBlock) * RowsPerBlock * Divide(p.N, lane) * lane;
         long transposed = (long)Divide(p.N, RowsPerBlock) * RowsPerBlock * Divide(p.M, lane) * lane;
-        return p.Start != LinearStart.Bias && 6 * transposed < 5 * asIs;
+        return p.Start != LinearStart.Bias && (p.A.RowStride == 1 || p.M < p.N) && 6 * transposed < 5 * asIs;
     }
 
     private static int Divide(int count, int size) => (count + size - 1) / size;
 
+    /// <summary>What all blocks of rows have in common that meet one panel of B.</summary>
+    private readonly unsafe struct PanelRun(int vectors, int depth, int columns, float* b, int start, float* bias)
+    {
+        public readonly int Vectors = vectors;
+        public readonly int Depth = depth;
+
+        /// <summary>Those that exist; the panel may be wider.</summary>
+        public readonly int Columns = columns;
+        public readonly float* B = b;
+        public readonly int Start = start;
+        public readonly float* Bias = bias;
+    }
+
+    /// <summary>Where the rows of A stand: elements from one row of a block to the next, along the reduction, and from block to block.</summary>
+    private readonly record struct Steps(long Across, long Along, long Block);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static unsafe void Rows<TLane>(
-        int vectors, int depth, float* a, int rows, float* b, float* c, long cm, long cn, int columns, int start, float* bias)
+    private static unsafe void Rows<TLane>(in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, long cn)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         // Sixteen registers hold 4×3 sums and their operands; thirty-two hold 8×3.
-        int step = TLane.Count == 16 ? 8 : 4, width = vectors * TLane.Count;
-        bool whole = columns == width && cn == 1;
+        int step = TLane.Count == 16 ? 8 : 4, width = run.Vectors * TLane.Count;
+        bool whole = run.Columns == width && cn == 1;
         float* aside = stackalloc float[RowsPerBlock * LinearGrid.MostVectors * 16];
         for (int m = 0; m < rows; m += step, c += step * cm)
         {
             int count = Math.Min(step, rows - m);
-            float* from = a + ((long)depth * (m - (m % RowsPerBlock))) + (m % RowsPerBlock);
+            float* from = a + (m / RowsPerBlock * steps.Block) + (m % RowsPerBlock * steps.Across);
             float* block = whole ? c : aside;
-            (long pitch, int blockStart) = whole ? (cm, start) : (width, LinearStart.Zero);
+            (long pitch, int blockStart) = whole ? (cm, run.Start) : (width, LinearStart.Zero);
             if (TLane.Count == 16)
             {
-                Columns<TLane, Eight>(vectors, depth, from, count, b, block, pitch, blockStart, bias);
+                Columns<TLane, Eight>(in run, from, steps, count, block, pitch, blockStart);
             }
             else
             {
-                Columns<TLane, Four>(vectors, depth, from, count, b, block, pitch, blockStart, bias);
+                Columns<TLane, Four>(in run, from, steps, count, block, pitch, blockStart);
             }
 
             if (!whole)
             {
-                Scatter(aside, width, c, cm, cn, count, columns, start, bias);
+                Scatter(aside, width, c, cm, cn, count, run.Columns, run.Start, run.Bias);
             }
         }
     }
 
     private static unsafe void Columns<TLane, TRows>(
-        int vectors, int depth, float* a, int rows, float* b, float* c, long cm, int start, float* bias)
+        in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, int start)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
     {
-        switch (vectors)
+        switch (run.Vectors)
         {
             case 3:
-                MicroKernel<TLane, TRows, Three>(depth, a, rows, b, c, cm, start, bias);
+                MicroKernel<TLane, TRows, Three>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
                 break;
             case 2:
-                MicroKernel<TLane, TRows, Two>(depth, a, rows, b, c, cm, start, bias);
+                MicroKernel<TLane, TRows, Two>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
                 break;
             default:
-                MicroKernel<TLane, TRows, One>(depth, a, rows, b, c, cm, start, bias);
+                MicroKernel<TLane, TRows, One>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
                 break;
         }
     }
@@ -179,7 +209,7 @@ internal readonly struct LinearPanels(
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void MicroKernel<TLane, TRows, TVectors>(
-        int depth, float* a, int rows, float* b, float* c, long cm, int start, float* bias)
+        int depth, float* a, long across, long along, int rows, float* b, float* c, long cm, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
         where TVectors : struct, ICount
@@ -203,6 +233,8 @@ internal readonly struct LinearPanels(
             }
         }
 
+        long across2 = 2 * across, across3 = 3 * across;
+        float* a4 = a + (4 * across);
         for (int k = 0; k < depth; k++)
         {
             TLane bx = TLane.LoadFrom(b), by = default, bz = default;
@@ -216,43 +248,44 @@ internal readonly struct LinearPanels(
                 bz = TLane.LoadFrom(b + (2 * TLane.Count));
             }
 
-            TLane v0 = TLane.Of(a[0]);
+            TLane v0 = TLane.Of(*a);
             x0 = TLane.Fma(v0, bx, x0);
             y0 = TVectors.Value > 1 ? TLane.Fma(v0, by, y0) : y0;
             z0 = TVectors.Value > 2 ? TLane.Fma(v0, bz, z0) : z0;
-            TLane v1 = TLane.Of(a[1]);
+            TLane v1 = TLane.Of(a[across]);
             x1 = TLane.Fma(v1, bx, x1);
             y1 = TVectors.Value > 1 ? TLane.Fma(v1, by, y1) : y1;
             z1 = TVectors.Value > 2 ? TLane.Fma(v1, bz, z1) : z1;
-            TLane v2 = TLane.Of(a[2]);
+            TLane v2 = TLane.Of(a[across2]);
             x2 = TLane.Fma(v2, bx, x2);
             y2 = TVectors.Value > 1 ? TLane.Fma(v2, by, y2) : y2;
             z2 = TVectors.Value > 2 ? TLane.Fma(v2, bz, z2) : z2;
-            TLane v3 = TLane.Of(a[3]);
+            TLane v3 = TLane.Of(a[across3]);
             x3 = TLane.Fma(v3, bx, x3);
             y3 = TVectors.Value > 1 ? TLane.Fma(v3, by, y3) : y3;
             z3 = TVectors.Value > 2 ? TLane.Fma(v3, bz, z3) : z3;
             if (TRows.Value > 4)
             {
-                TLane v4 = TLane.Of(a[4]);
+                TLane v4 = TLane.Of(*a4);
                 x4 = TLane.Fma(v4, bx, x4);
                 y4 = TVectors.Value > 1 ? TLane.Fma(v4, by, y4) : y4;
                 z4 = TVectors.Value > 2 ? TLane.Fma(v4, bz, z4) : z4;
-                TLane v5 = TLane.Of(a[5]);
+                TLane v5 = TLane.Of(a4[across]);
                 x5 = TLane.Fma(v5, bx, x5);
                 y5 = TVectors.Value > 1 ? TLane.Fma(v5, by, y5) : y5;
                 z5 = TVectors.Value > 2 ? TLane.Fma(v5, bz, z5) : z5;
-                TLane v6 = TLane.Of(a[6]);
+                TLane v6 = TLane.Of(a4[across2]);
                 x6 = TLane.Fma(v6, bx, x6);
                 y6 = TVectors.Value > 1 ? TLane.Fma(v6, by, y6) : y6;
                 z6 = TVectors.Value > 2 ? TLane.Fma(v6, bz, z6) : z6;
-                TLane v7 = TLane.Of(a[7]);
+                TLane v7 = TLane.Of(a4[across3]);
                 x7 = TLane.Fma(v7, bx, x7);
                 y7 = TVectors.Value > 1 ? TLane.Fma(v7, by, y7) : y7;
                 z7 = TVectors.Value > 2 ? TLane.Fma(v7, bz, z7) : z7;
             }
 
-            a += RowsPerBlock;
+            a += along;
+            a4 += along;
             b += width;
         }
 
@@ -327,7 +360,14 @@ internal readonly struct LinearPanels(
     {
         for (int r = 0; r < rows; r++, c += cm, block += width)
         {
-            for (int n = 0; n < columns; n++)
+            int n = 0;
+            for (; cn == 1 && n + Vector256<float>.Count <= columns; n += Vector256<float>.Count)
+            {
+                Vector256<float> from = start == LinearStart.Zero ? default : Vector256.Load(start == LinearStart.Add ? c + n : bias + n);
+                Vector256.Store(Vector256.Load(block + n) + from, c + n);
+            }
+
+            for (; n < columns; n++)
             {
                 float from = start == LinearStart.Zero ? 0f : start == LinearStart.Add ? c[n * cn] : bias[n];
                 c[n * cn] = block[n] + from;
