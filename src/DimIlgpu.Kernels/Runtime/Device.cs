@@ -37,6 +37,8 @@ public sealed partial class Device : IDisposable
     // Several tasks a core even out tasks of unequal length; more would only add launch cost.
     private const int TasksPerThread = 4;
 
+    private const int LanesPerThread = 4;
+
     private readonly Context context;
     private readonly Dictionary<(Type Kernel, int Lane), object> kernels = [];
     private readonly Staging? staging;
@@ -444,7 +446,9 @@ public sealed partial class Device : IDisposable
     private int Threading(int lanes)
     {
         int warp = this.Kind == DeviceKind.CpuSimt ? this.Accelerator.WarpSize : 32;
-        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(lanes, GroupSize));
+
+        // Some lanes for each thread, so that sums over threads, which all wait for, are a small part of a row.
+        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(lanes / LanesPerThread, 1, GroupSize));
         return Math.Min(Math.Max(size, warp), this.Accelerator.MaxNumThreadsPerGroup);
     }
 
