@@ -109,9 +109,9 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
                 ScanSums sums = default;
                 for (int part = 0; part < parts; part++)
                 {
-                    Return(
+                    sums = Return(
                         mine.SubView(part * Lanes), rates, own.SubView(Meeting + (part * 8 * Lanes)), kept[(block + part) * Channels],
-                        kept.SubView(Rate + (part * Channels)), ref sums);
+                        kept.SubView(Rate + (part * Channels)), sums);
                 }
 
                 // Under way while sums meet: any earlier they would take registers from the loop above.
@@ -163,9 +163,9 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
     }
 
     /// <summary>Four tokens of one of the thread's channels: forward from the state kept, and back.</summary>
-    private static void Return(
+    private static ScanSums Return(
         ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> sent, FloatQuad h,
-        ArrayView<FloatQuad> running, ref ScanSums sums)
+        ArrayView<FloatQuad> running, ScanSums sums)
     {
         FloatQuad a = running[0], g = running[Adjoint - Rate], dA = running[Slope - Rate];
         FloatQuad dt = tokens[0], x = dt * tokens[Channels], dy = tokens[2 * Channels];
@@ -187,6 +187,7 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
         running[Slope - Rate] = dA;
         sent[0] = dx;
         sent[4 * Lanes] = slopes;
+        return sums;
     }
 
     private static void Token(
@@ -211,8 +212,14 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
         {
             FloatQuad sum = quarters[0] + quarters[1] + quarters[2] + quarters[3];
             long at = ((place.Row(token) * Grid.DimX) + Grid.IdxX) * n;
-            Floats to = thread % 8 < 4 ? s.DB : s.DC;
-            to.View.Cast<FloatQuad>()[(at + state) / 4] = sum;
+            if (thread % 8 < 4)
+            {
+                s.DB.View.Cast<FloatQuad>()[(at + state) / 4] = sum;
+            }
+            else
+            {
+                s.DC.View.Cast<FloatQuad>()[(at + state) / 4] = sum;
+            }
         }
     }
 }
