@@ -86,6 +86,11 @@ public sealed partial class CompilationTests
         using CLBackend backend = new(
             context, new CLCapabilityContext(false, false, false, false, false), CLDeviceVendor.Other, new CLCVersion(2, 0));
         string source = ((CLCompiledKernel)backend.Compile(Entry(kernel, typeof(OpenClPlatform)), default)).Source;
+        if (Environment.GetEnvironmentVariable("DIMILGPU_PTX") is { } folder)
+        {
+            File.WriteAllText(Path.Combine(folder, $"{kernel}.cl"), source);
+        }
+
         Assert.DoesNotContain("sub_group", source, StringComparison.Ordinal);
         Assert.DoesNotMatch(GlobalOnlyBarrier(), source);
     }

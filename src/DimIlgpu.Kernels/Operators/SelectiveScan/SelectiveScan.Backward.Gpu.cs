@@ -115,15 +115,9 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
                 }
 
                 // Under way while sums meet: any earlier they would take registers from the loop above.
-                if (block > 0)
-                {
-                    owner.Load(p + block - Block, withDy: true);
-                }
-                else if (p > 0)
-                {
-                    owner.Load(p - Tile, withDy: false);
-                }
-
+                // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
+                int next = block > 0 ? p + block - Block : p > 0 ? p - Tile : 0;
+                owner.Load(next, withDy: block > 0);
                 TPlatform.Barrier();
                 FloatQuad dx = met[0] + met[Lanes] + met[2 * Lanes] + met[3 * Lanes];
                 FloatQuad slopes = met[4 * Lanes] + met[5 * Lanes] + met[6 * Lanes] + met[7 * Lanes];
