@@ -19,15 +19,18 @@ public sealed record Measurement(
 public static class BenchmarkSuite
 {
     private const int Rounds = 9;
-    private static readonly TimeSpan PerRound = TimeSpan.FromMilliseconds(40);
+
+    // A GPU has nothing else to do, and is lent by the minute.
+    private static TimeSpan PerRound(Device device) => TimeSpan.FromMilliseconds(device.Kind == DeviceKind.Cuda ? 12 : 40);
 
     /// <summary>Runs the cases whose names contain <paramref name="filter"/>.</summary>
     /// <param name="device">Where to run.</param>
     /// <param name="filter">Part of a name; null for all.</param>
     /// <param name="progress">Receives the name of each case before it runs.</param>
     /// <param name="cancellation">Stops between cases.</param>
+    /// <param name="wanted">Which operators' inputs are made at all, by class name without <c>Benchmark</c>; null for all.</param>
     public static IEnumerable<Measurement> Run(
-        Device device, string? filter, IProgress<string>? progress, CancellationToken cancellation)
+        Device device, string? filter, IProgress<string>? progress, CancellationToken cancellation, Func<string, bool>? wanted = null)
     {
         BenchmarkCase? arithmetic = null, memory = null;
         using Arena bounds = new(device);
@@ -41,7 +44,7 @@ public static class BenchmarkSuite
         yield return Measure(device, memory, null);
         yield return Measure(device, Peaks.Launch(device, bounds), null);
 
-        foreach (Type type in Types())
+        foreach (Type type in Types(wanted))
         {
             using Arena arena = new(device);
             foreach (BenchmarkCase item in CasesOf(type, device, arena))
@@ -64,10 +67,11 @@ public static class BenchmarkSuite
     /// <summary>All cases of all operators; each is valid until the next is asked for.</summary>
     /// <param name="device">Where they run.</param>
     /// <param name="arena">Holds their tensors.</param>
-    public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena) => Types().SelectMany(t => CasesOf(t, device, arena));
+    public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena) => Types(null).SelectMany(t => CasesOf(t, device, arena));
 
-    private static IEnumerable<Type> Types() => typeof(IBenchmark).Assembly.GetTypes()
-        .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchmark))).OrderBy(t => t.Name, StringComparer.Ordinal);
+    private static IEnumerable<Type> Types(Func<string, bool>? wanted) => typeof(IBenchmark).Assembly.GetTypes()
+        .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchmark)) && (wanted?.Invoke(t.Name.Replace("Benchmark", "", StringComparison.Ordinal)) ?? true))
+        .OrderBy(t => t.Name, StringComparer.Ordinal);
 
     private static IEnumerable<BenchmarkCase> CasesOf(Type type, Device device, Arena arena) =>
         (IEnumerable<BenchmarkCase>)type.GetMethod(nameof(IBenchmark.Cases))!.Invoke(null, [device, arena])!;
@@ -76,8 +80,8 @@ public static class BenchmarkSuite
     {
         // The first runs compile; the second warm-up lets the processor settle.
         _ = Seconds(device, item, 1);
-        int repeats = Repeats(Seconds(device, item, 2));
-        int boundRepeats = bound is null ? 0 : Repeats(Seconds(device, bound, 2));
+        int repeats = Repeats(device, Seconds(device, item, 2));
+        int boundRepeats = bound is null ? 0 : Repeats(device, Seconds(device, bound, 2));
         List<double> times = [], ratios = [];
         for (int round = 0; round < Rounds; round++)
         {
@@ -107,7 +111,8 @@ public static class BenchmarkSuite
             share is null ? null : (ratios[Rounds * 3 / 4] - ratios[Rounds / 4]) / 2 / share);
     }
 
-    private static int Repeats(double seconds) => (int)Math.Clamp(PerRound.TotalSeconds / seconds, 1, 2000);
+    private static int Repeats(Device device, double seconds) =>
+        (int)Math.Clamp(PerRound(device).TotalSeconds / seconds, 1, 2000);
 
     private static double Seconds(Device device, BenchmarkCase item, int repeats)
     {

@@ -58,30 +58,48 @@ public sealed class AdamWOptimizer
     /// <summary>How it updates.</summary>
     public AdamWOptions Options { get; }
 
+    /// <summary>On the device, (1, 1): what <see cref="ReadNorm"/> waits for and reads.</summary>
+    public Tensor Norm => UpdateState.Norm(this.state);
+
     /// <summary>Updates every parameter, and the moving average where the store keeps one, and clears the gradients.</summary>
     /// <param name="step">The number of this update, from 1.</param>
     /// <param name="learningRate">η of this update; null for that of the options.</param>
     /// <param name="emaDecay">d of this update.</param>
     /// <param name="accumulation">How many batches the gradients sum; the update is by their mean.</param>
-    public void Step(long step, double? learningRate = null, double emaDecay = 0, int accumulation = 1)
+    /// <param name="graph">Replays the update, and is used for nothing else; null to launch it each time.</param>
+    public void Step(
+        long step, double? learningRate = null, double emaDecay = 0, int accumulation = 1, DeviceGraph? graph = null)
     {
-        Device device = this.store.Device;
         UpdateState.At(
             step, learningRate ?? this.Options.LearningRate, this.Options.Beta1, this.Options.Beta2, emaDecay, accumulation)
             .Upload(this.state);
-        SquaredNorm.Update(device, this.store.Gradients!.Value, UpdateState.SquaredNorm(this.state));
-        ClipScale.Update(device, this.state, (float)this.Options.MaxGradientNorm);
-        this.Update(device, 0, this.store.DecayingRows, this.Options.WeightDecay);
-        this.Update(device, this.store.DecayingRows, this.store.Values.Rows - this.store.DecayingRows, 0);
-        this.store.MarkUpdated();
+        if (graph is null)
+        {
+            this.Update();
+        }
+        else
+        {
+            graph.Run(this.Update);
+        }
+
+        this.store.MarkUpdated(isCopied: true);
     }
 
     /// <summary>Waits for the last step; the norm of its mean gradient before clipping. Not finite: the step changed nothing.</summary>
     public float ReadNorm()
     {
         float norm = 0;
-        UpdateState.Norm(this.state).Download(new Span<float>(ref norm));
+        this.Norm.Download(new Span<float>(ref norm));
         return norm;
+    }
+
+    private void Update()
+    {
+        Device device = this.store.Device;
+        SquaredNorm.Update(device, this.store.Gradients!.Value, UpdateState.SquaredNorm(this.state));
+        ClipScale.Update(device, this.state, (float)this.Options.MaxGradientNorm);
+        this.Update(device, 0, this.store.DecayingRows, this.Options.WeightDecay);
+        this.Update(device, this.store.DecayingRows, this.store.Values.Rows - this.store.DecayingRows, 0);
     }
 
     private void Update(Device device, long start, long rows, double weightDecay)
@@ -91,7 +109,8 @@ public sealed class AdamWOptimizer
             AdamW.Update(
                 device, Rows(this.store.Values), Rows(this.store.Gradients!.Value), Rows(this.store.Moments1!.Value),
                 Rows(this.store.Moments2!.Value), this.store.Ema is { } ema ? Rows(ema) : null, this.state,
-                new(this.Options.Beta1, this.Options.Beta2, this.Options.Epsilon, weightDecay));
+                new(this.Options.Beta1, this.Options.Beta2, this.Options.Epsilon, weightDecay),
+                this.store.ValueOperands is { } operands ? Rows(operands) : null);
         }
 
         Tensor Rows(Tensor buffer) => buffer.SliceRows(start, rows);

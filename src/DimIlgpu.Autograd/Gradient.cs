@@ -7,12 +7,15 @@ internal sealed class Gradient
 {
     private readonly Tape? tape;
     private readonly Shape shape;
+    private readonly ElementType type;
     private readonly bool[] written;
     private Tensor? memory;
 
     /// <summary>A gradient whose memory the tape rents on the first write.</summary>
-    public Gradient(Tape tape, Shape shape) =>
-        (this.tape, this.shape, this.written) = (tape, shape, new bool[shape.Columns]);
+    /// <param name="tape">The owner.</param>
+    /// <param name="value">What this is the gradient of: it has the same shape and type.</param>
+    public Gradient(Tape tape, Tensor value) =>
+        (this.tape, this.shape, this.type, this.written) = (tape, value.Shape, value.ElementType, new bool[value.Columns]);
 
     /// <summary>A gradient that lives outside the tape and is only ever added to.</summary>
     public Gradient(Tensor memory)
@@ -24,7 +27,7 @@ internal sealed class Gradient
     /// <summary>Where the next contribution to these columns goes.</summary>
     public Sink Sink(int start, int count)
     {
-        this.memory ??= this.tape!.RentGradient(this.shape);
+        this.memory ??= this.tape!.RentGradient(this.shape, this.type);
         Span<bool> columns = this.written.AsSpan(start, count);
         bool add = columns.Contains(true);
         if (add && columns.Contains(false))

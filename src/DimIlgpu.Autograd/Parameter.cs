@@ -20,7 +20,7 @@ public sealed class Parameter
     public bool Decays { get; }
 
     /// <summary>The value that the network runs with: the trained one, or its average within <see cref="ParameterStore.UseEma"/>.</summary>
-    /// <remarks>Whoever writes it calls <see cref="ParameterStore.MarkUpdated"/>.</remarks>
+    /// <remarks>Whoever writes it calls <see cref="ParameterStore.MarkUpdated()"/>.</remarks>
     /// <exception cref="InvalidOperationException">The store has no memory yet.</exception>
     public Tensor Value => ParameterStore.View(this, this.store.Running);
 

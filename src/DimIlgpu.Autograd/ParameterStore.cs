@@ -18,7 +18,8 @@ public sealed class ParameterStore : IDisposable
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
     private Arena? arena, packed;
     private Tensor? values;
-    private Tensor? running;
+    private Tensor? running, operands;
+    private long operandVersion;
 
     /// <summary>The parameters in the order of their declaration.</summary>
     public IReadOnlyList<Parameter> Parameters => this.parameters;
@@ -56,6 +57,9 @@ public sealed class ParameterStore : IDisposable
     public long DecayingRows { get; private set; }
 
     internal Tensor Running => this.running ?? throw NotAllocated();
+
+    /// <summary>The operands of products, where they are a copy in bfloat16 of the trained values, for an update to write.</summary>
+    internal Tensor? ValueOperands => this.Running.Equals(this.Values) ? this.operands : null;
 
     private Arena Memory => this.arena ?? throw NotAllocated();
 
@@ -138,6 +142,7 @@ public sealed class ParameterStore : IDisposable
             this.Moments1 = training ? this.arena.Rent(shape, clear: true) : null;
             this.Moments2 = training ? this.arena.Rent(shape, clear: true) : null;
             this.Ema = ema ? this.arena.Rent(shape, clear: true) : null;
+            this.operands = device.ActivationType == ElementType.Float32 ? null : this.arena.Rent(shape, clear: true, device.ActivationType);
         }
         catch
         {
@@ -162,14 +167,28 @@ public sealed class ParameterStore : IDisposable
             return new(parameter.Value, gradient: null) { Packed = weight };
         }
 
-        return parameter.Gradient is { } gradient ? tape.Parameter(parameter.Value, gradient) : Tape.Constant(parameter.Value);
+        Tensor? operand = null;
+        if (this.operands is { } buffer)
+        {
+            this.RefreshOperands();
+            operand = View(parameter, buffer);
+        }
+
+        return new(parameter.Value, tape.IsRecording && parameter.Gradient is { } gradient ? new Gradient(gradient) : null) { Operand = operand };
     }
 
     /// <inheritdoc cref="Use(Tape, Parameter)"/>
     public Variable Use(Tape tape, string name) => this.Use(tape, this[name]);
 
     /// <summary>Says that values were written by other means than an update.</summary>
-    public void MarkUpdated() => this.Version++;
+    public void MarkUpdated() => this.MarkUpdated(isCopied: false);
+
+    /// <param name="isCopied">Whether the copy for products was written too.</param>
+    internal void MarkUpdated(bool isCopied)
+    {
+        this.Version++;
+        this.operandVersion = isCopied ? this.Version : this.operandVersion;
+    }
 
     /// <summary>Starts the moving average at the values, as after initialisation.</summary>
     /// <exception cref="InvalidOperationException">The store keeps no average.</exception>
@@ -194,7 +213,7 @@ public sealed class ParameterStore : IDisposable
         this.arena?.Dispose();
         this.packed?.Dispose();
         this.parameters.ForEach(p => p.Packed = null);
-        (this.arena, this.packed, this.values, this.running) = (null, null, null, null);
+        (this.arena, this.packed, this.values, this.running, this.operands) = (null, null, null, null, null);
         (this.Gradients, this.Moments1, this.Moments2, this.Ema) = (null, null, null, null);
     }
 
@@ -242,6 +261,16 @@ public sealed class ParameterStore : IDisposable
     {
         this.running = values;
         this.Version++;
+        this.RefreshOperands();
+    }
+
+    private void RefreshOperands()
+    {
+        if (this.operands is { } copy && this.operandVersion != this.Version)
+        {
+            copy.CopyFrom(this.Running);
+            this.operandVersion = this.Version;
+        }
     }
 
     private sealed class EmaScope(ParameterStore store, Tensor before) : IDisposable

@@ -9,7 +9,7 @@ public sealed class Tape : IDisposable
     private readonly Arena arena;
     private readonly bool ownsArena;
     private readonly Stack<Node> nodes = [];
-    private readonly Dictionary<long, Stack<Tensor>> free = [];
+    private readonly Dictionary<(long Length, ElementType Type), Stack<Tensor>> free = [];
 
     /// <summary>Makes an empty tape.</summary>
     /// <param name="device">Where the operators run.</param>
@@ -29,7 +29,16 @@ public sealed class Tape : IDisposable
     public long HeldBytes => this.arena.HeldBytes;
 
     /// <summary>Memory that lives until the step or the enclosing scope ends.</summary>
-    public Tensor Rent(Shape shape, bool clear = false) => this.arena.Rent(shape, clear);
+    /// <param name="shape">The shape.</param>
+    /// <param name="clear">Whether it starts at zero.</param>
+    /// <param name="type">How elements are stored; <see cref="Device.ActivationType"/> for what flows between operators.</param>
+    public Tensor Rent(Shape shape, bool clear = false, ElementType type = ElementType.Float32) => this.arena.Rent(shape, clear, type);
+
+    /// <summary>Memory of another shape for the type of <paramref name="like"/>: what most operators give back.</summary>
+    public Tensor RentLike(Tensor like, Shape shape) => this.arena.Rent(shape, type: like.ElementType);
+
+    /// <summary>Memory of the shape and type of <paramref name="like"/>.</summary>
+    public Tensor RentLike(Tensor like) => this.RentLike(like, like.Shape);
 
     /// <summary>Marks the memory: what is rented until the result is disposed is taken back then. For inference.</summary>
     /// <exception cref="InvalidOperationException">The tape records, so its memory is needed again.</exception>
@@ -41,7 +50,7 @@ public sealed class Tape : IDisposable
     public static Variable Constant(Tensor value) => new(value, gradient: null);
 
     /// <summary>An input whose gradient is wanted and kept until the step ends.</summary>
-    public Variable Leaf(Tensor value) => new(value, this.IsRecording ? new Gradient(this, value.Shape) : null);
+    public Variable Leaf(Tensor value) => new(value, this.IsRecording ? new Gradient(this, value) : null);
 
     /// <summary>A parameter: its gradient lives in <paramref name="gradient"/> and is only added to.</summary>
     public Variable Parameter(Tensor value, Tensor gradient) =>
@@ -58,7 +67,7 @@ public sealed class Tape : IDisposable
             return Constant(value);
         }
 
-        Gradient gradient = new(this, value.Shape);
+        Gradient gradient = new(this, value);
         this.nodes.Push(new(gradient, value.Columns, adjoint));
         return new(value, gradient);
     }
@@ -99,7 +108,7 @@ public sealed class Tape : IDisposable
         }
 
         // The block may update its input in place, and the adjoint needs the input again: it gets a copy.
-        Tensor y = this.Rent(x.Value.Shape);
+        Tensor y = this.RentLike(x.Value);
         y.CopyFrom(x.Value);
         using (this.arena.Scope())
         {
@@ -111,7 +120,7 @@ public sealed class Tape : IDisposable
             }
         }
 
-        Gradient gradient = new(this, y.Shape);
+        Gradient gradient = new(this, y);
         this.nodes.Push(new(gradient, y.Columns, dy =>
         {
             // Rented before the scope opens: they outlive it.
@@ -145,16 +154,17 @@ public sealed class Tape : IDisposable
         }
     }
 
-    internal Tensor RentGradient(Shape shape) =>
-        this.free.TryGetValue(shape.Length, out Stack<Tensor>? stack) && stack.TryPop(out Tensor tensor)
+    internal Tensor RentGradient(Shape shape, ElementType type) =>
+        this.free.TryGetValue((shape.Length, type), out Stack<Tensor>? stack) && stack.TryPop(out Tensor tensor)
             ? tensor.Reshape(shape)
-            : this.arena.Rent(shape);
+            : this.arena.Rent(shape, type: type);
 
     internal void ReturnGradient(Tensor tensor)
     {
-        if (!this.free.TryGetValue(tensor.Shape.Length, out Stack<Tensor>? stack))
+        (long, ElementType) key = (tensor.Shape.Length, tensor.ElementType);
+        if (!this.free.TryGetValue(key, out Stack<Tensor>? stack))
         {
-            this.free.Add(tensor.Shape.Length, stack = []);
+            this.free.Add(key, stack = []);
         }
 
         stack.Push(tensor);

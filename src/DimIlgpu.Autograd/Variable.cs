@@ -38,4 +38,7 @@ public sealed class Variable
 
     /// <summary>What the device made of a weight that stays the same; null for any other variable.</summary>
     internal PackedWeight? Packed { get; init; }
+
+    /// <summary>The value in the element type of products; null where the value itself is that.</summary>
+    internal Tensor? Operand { get; init; }
 }

@@ -33,36 +33,4 @@ public sealed record DimCost(long Parameters, long MultiplyAdds, long ScanStates
             (options.Depth * perBlock) + (final * d * d) + (patches.Tokens * d * outputs);
         return new(parameters, multiplyAdds, 2 * tokens * e * n * options.Depth, checked((int)tokens));
     }
-
-    /// <summary>An estimate of the bytes of device memory that training takes.</summary>
-    /// <param name="options">The network.</param>
-    /// <param name="batch">Samples of a step.</param>
-    /// <param name="checkpointBlocks">Whether blocks are computed again in the backward pass.</param>
-    public static long TrainingBytes(DimOptions options, int batch, bool checkpointBlocks = false)
-    {
-        DimCost cost = Of(options);
-        long rows = (long)batch * cost.Tokens, block = BlockValues(options, rows);
-        long kept = checkpointBlocks ? (options.Depth * rows * options.Width) + (2 * block) : (options.Depth + 1) * block;
-        return sizeof(float) * ((5 * cost.Parameters) + kept);
-    }
-
-    /// <summary>An estimate of the bytes of device memory that guided sampling takes: the weights and one block.</summary>
-    /// <remarks>A CPU holds the weights once more, packed for its products; that is not counted.</remarks>
-    /// <param name="options">The network.</param>
-    /// <param name="batch">Samples drawn at once; guidance evaluates the network on twice as many.</param>
-    public static long SamplingBytes(DimOptions options, int batch)
-    {
-        DimCost cost = Of(options);
-        return sizeof(float) * (cost.Parameters + BlockValues(options, 2L * batch * cost.Tokens));
-    }
-
-    /// <summary>
-    /// Activations of a block: LayerNorm (2 and its statistics), xz, u and Δ and y of both directions, x_proj's, the
-    /// scan's kept states (one in 16 or 32 tokens), the gated sum, both residuals.
-    /// </summary>
-    private static long BlockValues(DimOptions options, long rows)
-    {
-        long e = options.Channels, d = options.Width, r = options.DeltaRank + (2L * options.States);
-        return rows * ((3 * d) + (2 * e) + (6 * e) + (2 * r) + (2 * e * options.States / 16) + e + (2L * options.MlpWidth));
-    }
 }

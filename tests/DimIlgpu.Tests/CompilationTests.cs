@@ -11,6 +11,7 @@ using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using Xunit;
+using KernelSpecialization = ILGPU.Runtime.KernelSpecialization;
 
 namespace DimIlgpu.Tests;
 
@@ -24,9 +25,10 @@ public sealed partial class CompilationTests
 
     public static TheoryData<string> PortableKernels => [.. Entries.Where(e => e.Value.Entry != "Warps").Select(e => e.Key)];
 
-    private static Dictionary<string, (Type Kernel, string Entry)> Entries { get; } = typeof(Device).Assembly.GetTypes()
+    /// <summary>Each kernel as often as it has lanes on a GPU.</summary>
+    private static Dictionary<string, (Type Kernel, string Entry, Type? Lane)> Entries { get; } = typeof(Arena).Assembly.GetTypes()
         .Where(type => type.IsValueType && !type.IsGenericTypeDefinition)
-        .Concat(typeof(Device).Assembly.GetTypes().SelectMany(type =>
+        .Concat(typeof(Arena).Assembly.GetTypes().SelectMany(type =>
             type.GetCustomAttributes<KernelInstanceAttribute>().Select(a => type.MakeGenericType(a.Arguments))))
         .SelectMany(type => new[]
         {
@@ -34,8 +36,8 @@ public sealed partial class CompilationTests
             (Interface: typeof(IRowKernel), Entry: "Rows"),
             (Interface: typeof(IGroupKernel), Entry: "Groups"),
             (Interface: typeof(IWarpKernel), Entry: "Warps"),
-        }.Where(kind => type.IsAssignableTo(kind.Interface)).Select(kind => (type, kind.Entry)))
-        .ToDictionary(k => Name(k.type), k => (k.type, k.Entry));
+        }.Where(kind => type.IsAssignableTo(kind.Interface)).SelectMany(kind => Lanes(type, kind.Entry).Select(lane => (type, kind.Entry, Lane: lane))))
+        .ToDictionary(k => k.Lane == typeof(QuadLane) ? $"{Name(k.type)} by four" : Name(k.type), k => (k.type, k.Entry, k.Lane));
 
     [Theory, MemberData(nameof(Kernels))]
     public void Translates_to_Ptx_and_assembles_without_spills(string kernel)
@@ -43,7 +45,7 @@ public sealed partial class CompilationTests
         using Context context = NewContext();
         CudaArchitecture architecture = new(8, 0);
         using PTXBackend backend = new(context, new CudaCapabilityContext(architecture), architecture, new CudaInstructionSet(7, 8), null!);
-        string ptx = ((PTXCompiledKernel)backend.Compile(Entry(kernel, typeof(CudaPlatform)), default)).PTXAssembly;
+        string ptx = ((PTXCompiledKernel)backend.Compile(Entry(kernel, typeof(CudaPlatform)), Registers(kernel))).PTXAssembly;
         Assert.Contains(".entry", ptx, StringComparison.Ordinal);
         if (Environment.GetEnvironmentVariable("DIMILGPU_PTX") is { } folder)
         {
@@ -96,11 +98,25 @@ public sealed partial class CompilationTests
 
     private static EntryPointDescription Entry(string kernel, Type platform)
     {
-        (Type type, string entry) = Entries[kernel];
+        (Type type, string entry, Type? lane) = Entries[kernel];
         MethodInfo method = typeof(KernelEntry).GetMethod(entry)!;
+        Dictionary<string, Type?> arguments = new() { ["TKernel"] = type, ["TPlatform"] = platform, ["TLane"] = lane };
         return EntryPointDescription.FromExplicitlyGroupedKernel(
-            method.GetGenericArguments().Length == 1 ? method.MakeGenericMethod(type) : method.MakeGenericMethod(type, platform));
+            method.MakeGenericMethod([.. method.GetGenericArguments().Select(a => arguments[a.Name]!)]));
     }
+
+    private static IEnumerable<Type?> Lanes(Type kernel, string entry) => entry switch
+    {
+        "Rows" => [typeof(ThreadLane), typeof(QuadLane)],
+        "Strips" when (int?)kernel.GetProperty(nameof(IStripKernel.MostColumnsPerThread))?.GetValue(null) == 1 => [typeof(ThreadLane)],
+        "Strips" => [typeof(ThreadLane), typeof(QuadLane)],
+        _ => [null],
+    };
+
+    // As the device would ask for it: a limit of registers is where spills come from.
+    private static KernelSpecialization Registers(string kernel) => Entries[kernel].Entry != "Groups"
+        ? KernelSpecialization.Empty
+        : (KernelSpecialization)typeof(KernelEntry).GetMethod(nameof(KernelEntry.Registers))!.MakeGenericMethod(Entries[kernel].Kernel).Invoke(null, null)!;
 
     private static string Name(Type type) => type.IsGenericType
         ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>"

@@ -21,6 +21,14 @@ public sealed class LinearBenchmark : IBenchmark
         ("xl.dt_proj", 16384, 2304, 72),
     ];
 
+    // The same stored in bfloat16, as mixed precision has them; x_proj and dt_proj with a weight for each direction, and
+    // dt_proj's input a view of x_proj's output. The thin ones are bound by bytes.
+    private static readonly (string Name, int Weights, int M, int N, int K, int Pitch, bool IsThin)[] NarrowShapes =
+    [
+        ("in_proj", 1, 16384, 4608, 1152, 1152, false), ("out_proj", 1, 16384, 1152, 2304, 2304, false),
+        ("x_proj", 2, 16384, 104, 2304, 2304, true), ("dt_proj", 2, 16384, 2304, 72, 104, true),
+    ];
+
     /// <inheritdoc/>
     public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena)
     {
@@ -37,6 +45,33 @@ public sealed class LinearBenchmark : IBenchmark
             yield return new(
                 $"linear.{name}.weight", shape, Bound.Arithmetic, work,
                 () => Linear.Backward(device, x, w, dy, null, new(dw, Add: false), null));
+        }
+
+        foreach (BenchmarkCase narrow in device is { Kind: DeviceKind.Cuda, ActivationType: ElementType.BFloat16 } ? Narrow(device, arena) : [])
+        {
+            yield return narrow;
+        }
+    }
+
+    private static IEnumerable<BenchmarkCase> Narrow(Device device, Arena arena)
+    {
+        const ElementType type = ElementType.BFloat16;
+        foreach ((string name, int weights, int m, int n, int k, int pitch, bool isThin) in NarrowShapes)
+        {
+            Tensor x = arena.Random(new(weights * m, pitch), type: type).Slice(0, k), w = arena.Random(new(weights * n, k), type: type);
+            Tensor y = arena.Rent(new(weights * m, n), type: type), dy = arena.Random(y.Shape, type: type);
+            Tensor dx = arena.Rent(new(weights * m, pitch), type: type).Slice(0, k), dw = arena.Rent(w.Shape);
+            double operations = 2.0 * weights * m * n * k, tokens = 2.0 * weights * m * (n + k), weight = (double)weights * n * k;
+            string shape = $"{weights}×{m}×{n}×{k}";
+            yield return new(
+                $"linear.bf16.{name}.forward", shape, isThin ? Bound.Memory : Bound.Arithmetic, isThin ? tokens + (2 * weight) : operations,
+                () => Linear.Forward(device, x, w, null, y, weights));
+            yield return new(
+                $"linear.bf16.{name}.input", shape, isThin ? Bound.Memory : Bound.Arithmetic, isThin ? tokens + (2 * weight) : operations,
+                () => Linear.Backward(device, x, w, dy, new(dx, Add: false), null, null, weights));
+            yield return new(
+                $"linear.bf16.{name}.weight", shape, isThin ? Bound.Memory : Bound.Arithmetic, isThin ? tokens + (4 * weight) : operations,
+                () => Linear.Backward(device, x, w, dy, null, new(dw, Add: false), null, weights));
         }
     }
 }

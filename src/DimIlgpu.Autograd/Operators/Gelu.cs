@@ -10,7 +10,7 @@ public static class GeluOperator
         /// <inheritdoc cref="Kernels.Gelu"/>
         public Variable Gelu(Variable x)
         {
-            Tensor y = tape.Rent(x.Value.Shape);
+            Tensor y = tape.RentLike(x.Value);
             Kernels.Gelu.Forward(tape.Device, x.Value, y);
             return tape.Record(y, [x], dy => Kernels.Gelu.Backward(tape.Device, x.Value, dy, x.Sink()!.Value));
         }

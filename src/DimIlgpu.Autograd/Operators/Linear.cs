@@ -8,12 +8,19 @@ public static class LinearOperator
     extension(Tape tape)
     {
         /// <inheritdoc cref="Kernels.Linear"/>
-        public Variable Linear(Variable x, Variable weight, Variable? bias = null, int batch = 1)
+        /// <param name="x">X, (G·M, K).</param>
+        /// <param name="weight">W, (G·N, K).</param>
+        /// <param name="bias">b, (G, N); null for none.</param>
+        /// <param name="batch">G, the number of weights.</param>
+        /// <param name="wide">Whether Y is float32 whatever X is; otherwise it is stored as X is.</param>
+        public Variable Linear(Variable x, Variable weight, Variable? bias = null, int batch = 1, bool wide = false)
         {
-            Tensor y = tape.Rent(new(x.Value.Rows, checked((int)(weight.Value.Rows / batch))));
-            Kernels.Linear.Forward(tape.Device, x.Value, weight.Value, bias?.Value, y, batch, weight.Packed);
+            Tensor y = tape.Rent(
+                new(x.Value.Rows, checked((int)(weight.Value.Rows / batch))), type: wide ? ElementType.Float32 : x.Value.ElementType);
+            Tensor operand = weight.Operand ?? weight.Value;
+            Kernels.Linear.Forward(tape.Device, x.Value, operand, bias?.Value, y, batch, weight.Packed);
             return tape.Record(y, bias is null ? [x, weight] : [x, weight, bias], dy => Kernels.Linear.Backward(
-                tape.Device, x.Value, weight.Value, dy, x.Sink(), weight.Sink(), bias?.Sink(), batch));
+                tape.Device, x.Value, operand, dy, x.Sink(), weight.Sink(), bias?.Sink(), batch));
         }
     }
 }

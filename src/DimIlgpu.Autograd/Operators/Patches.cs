@@ -11,7 +11,7 @@ public static class PatchesOperator
         /// <inheritdoc cref="Kernels.Patches" path="/remarks"/>
         public Variable Patchify(Variable x, PatchLayout layout)
         {
-            Tensor y = tape.Rent(new(x.Value.Rows * layout.Tokens, layout.PatchLength));
+            Tensor y = tape.RentLike(x.Value, new(x.Value.Rows * layout.Tokens, layout.PatchLength));
             Patches.Patchify(tape.Device, x.Value, new(y, Add: false), layout);
             return tape.Record(y, [x], dy =>
             {
@@ -26,7 +26,7 @@ public static class PatchesOperator
         /// <inheritdoc cref="Kernels.Patches" path="/remarks"/>
         public Variable Unpatchify(Variable x, PatchLayout layout)
         {
-            Tensor y = tape.Rent(new(x.Value.Rows / layout.Tokens, layout.SampleLength));
+            Tensor y = tape.RentLike(x.Value, new(x.Value.Rows / layout.Tokens, layout.SampleLength));
             Patches.Unpatchify(tape.Device, x.Value, new(y, Add: false), layout);
             return tape.Record(y, [x], dy =>
             {

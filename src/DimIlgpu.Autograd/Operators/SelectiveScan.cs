@@ -19,7 +19,7 @@ public static class SelectiveScanOperator
             Variable u, Variable delta, Variable aLog, Variable b, Variable c, Variable d, int batch)
         {
             ScanInputs inputs = new(u.Value, delta.Value, aLog.Value, b.Value, c.Value, d.Value);
-            Tensor y = tape.Rent(u.Value.Shape);
+            Tensor y = tape.RentLike(u.Value);
             Tensor? checkpoints = tape.IsRecording
                 ? tape.Rent(Kernels.SelectiveScan.CheckpointShape(
                     tape.Device, batch, checked((int)(u.Value.Rows / 2 / batch)), b.Value.Columns, u.Value.Columns))

@@ -10,7 +10,7 @@ public static class SiluOperator
         /// <inheritdoc cref="Kernels.Silu"/>
         public Variable Silu(Variable x)
         {
-            Tensor y = tape.Rent(x.Value.Shape);
+            Tensor y = tape.RentLike(x.Value);
             Kernels.Silu.Forward(tape.Device, x.Value, y);
             return tape.Record(y, [x], dy => Kernels.Silu.Backward(tape.Device, x.Value, dy, x.Sink()!.Value));
         }

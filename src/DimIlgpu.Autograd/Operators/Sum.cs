@@ -10,7 +10,7 @@ public static class SumOperator
         /// <inheritdoc cref="Kernels.Sum"/>
         public Variable Sum(Variable a, Variable b)
         {
-            Tensor y = tape.Rent(a.Value.Shape);
+            Tensor y = tape.RentLike(a.Value);
             Kernels.Sum.Forward(tape.Device, a.Value, b.Value, y);
             return tape.Record(y, [a, b], dy => Kernels.Sum.Backward(tape.Device, dy, a.Sink(), b.Sink()));
         }

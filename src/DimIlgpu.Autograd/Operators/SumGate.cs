@@ -10,7 +10,7 @@ public static class SumGateOperator
         /// <inheritdoc cref="Kernels.SumGate"/>
         public Variable SumGate(Variable y, Variable z, bool divide)
         {
-            Tensor g = tape.Rent(z.Value.Shape);
+            Tensor g = tape.RentLike(z.Value);
             Kernels.SumGate.Forward(tape.Device, y.Value, z.Value, g, divide);
             return tape.Record(g, [y, z], dg => Kernels.SumGate.Backward(
                 tape.Device, y.Value, z.Value, dg, y.Sink(), z.Sink(), divide));

@@ -12,7 +12,7 @@ public static class TokenFrameOperator
         {
             Check(condition.Value, count);
             long tokens = x.Value.Rows / (condition.Value.Rows / count);
-            Tensor y = tape.Rent(new(x.Value.Rows + (2 * condition.Value.Rows), x.Value.Columns));
+            Tensor y = tape.RentLike(x.Value, new(x.Value.Rows + (2 * condition.Value.Rows), x.Value.Columns));
             TokenFrame.Join(tape.Device, x.Value, condition.Value, y, count);
             return tape.Record(
                 y, [x, condition],
@@ -24,7 +24,7 @@ public static class TokenFrameOperator
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
             ArgumentOutOfRangeException.ThrowIfNegative(count);
-            Tensor y = tape.Rent(new(x.Value.Rows / (tokens + (2L * count)) * tokens, x.Value.Columns));
+            Tensor y = tape.RentLike(x.Value, new(x.Value.Rows / (tokens + (2L * count)) * tokens, x.Value.Columns));
             TokenFrame.Drop(tape.Device, x.Value, new(y, Add: false), tokens, count);
             return tape.Record(y, [x], dy =>
             {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using DimIlgpu.Cli.Options;
 using DimIlgpu.Cli.Screens;
+using DimIlgpu.Kernels;
 using DimIlgpu.Model;
 using DimIlgpu.Model.Data;
 using DimIlgpu.Model.Training;
@@ -31,6 +32,15 @@ internal sealed class InfoCommand
     private readonly Option<int?> classes = Typed.Number("--classes", "Its classes; 1000 by default.", 1, (int?)10_000_000);
     private readonly Option<int?> batch = Typed.Number("--batch", "Samples of one evaluation, for the memory.", 1, (int?)65536);
     private readonly Option<bool> checkpointBlocks = Typed.Switch("--checkpoint-blocks", "As of dim train, for the memory.");
+    private readonly Option<bool> memory = Typed.Switch("--memory", "Tell what takes the memory, with and without --checkpoint-blocks.");
+    private readonly Option<DeviceKind?> device = Typed.Choice(
+        "--device", "The kind of device that memory is planned for, which need not be there; cuda by default.",
+        ("cpu", DeviceKind.Cpu), ("opencl", DeviceKind.OpenCl), ("cuda", DeviceKind.Cuda));
+
+    private readonly Option<MatrixPrecision?> precision = Typed.Choice(
+        "--precision", "As of dim train, for the memory.",
+        ("fp32", MatrixPrecision.Float32), ("tf32", MatrixPrecision.TensorFloat32), ("bf16", MatrixPrecision.BFloat16));
+
     private readonly Option<bool> json = Typed.Switch("--json", "Write one line of JSON.");
 
     private InfoCommand(Terminal terminal) => this.terminal = terminal;
@@ -48,6 +58,9 @@ internal sealed class InfoCommand
             info.classes,
             info.batch,
             info.checkpointBlocks,
+            info.memory,
+            info.device,
+            info.precision,
             info.json,
         };
         command.SetAction(info.Run);
@@ -56,6 +69,7 @@ internal sealed class InfoCommand
             ("dim info", "the newest run"),
             ("dim info runs/digits/checkpoints/step-000001000.safetensors --json", "one checkpoint, for a script"),
             ("dim info --size DiM-XL/2 --resolution 32 --channels 4 --classes 1000 --batch 8", "does it fit the GPU?"),
+            ("dim info --size DiM-XL/2 --batch 64 --precision bf16 --memory", "what takes the memory, and does checkpointing blocks help?"),
         ]);
         return command;
     }
@@ -92,9 +106,7 @@ internal sealed class InfoCommand
 
         string file = CheckpointFile.Find(path);
         (RunConfig config, long step) = Checkpoint.ReadHeader(file);
-        return NetworkFacts.Of(
-            config.Model, parsed.GetValue(this.batch) ?? config.Training.BatchSize,
-            parsed.GetValue(this.checkpointBlocks) || config.Training.CheckpointBlocks) with
+        return this.Facts(parsed, config) with
         {
             Checkpoint = file,
             FileBytes = new FileInfo(file).Length,
@@ -114,8 +126,21 @@ internal sealed class InfoCommand
             Sample = new SampleShape(parsed.GetValue(this.frames) ?? 1, side, side, parsed.GetValue(this.channels) ?? 4),
             Classes = parsed.GetValue(this.classes) ?? 1000,
         });
-        return NetworkFacts.Of(options, parsed.GetValue(this.batch) ?? 1, parsed.GetValue(this.checkpointBlocks));
+        return this.Facts(parsed, new() { Model = options, Data = name, Training = new() { BatchSize = 1 } });
     }
+
+    private NetworkFacts Facts(ParseResult parsed, RunConfig config) => NetworkFacts.Of(
+        config with
+        {
+            Training = config.Training with
+            {
+                BatchSize = parsed.GetValue(this.batch) ?? config.Training.BatchSize,
+                CheckpointBlocks = parsed.GetValue(this.checkpointBlocks) || config.Training.CheckpointBlocks,
+            },
+        },
+        parsed.GetValue(this.device) ?? DeviceKind.Cuda,
+        new() { MatrixPrecision = parsed.GetValue(this.precision) ?? MatrixPrecision.Float32 },
+        parsed.GetValue(this.memory));
 
     private static void Show(Screen screen, NetworkFacts facts)
     {
@@ -134,11 +159,35 @@ internal sealed class InfoCommand
         Add("tokens", string.Create(CultureInfo.InvariantCulture, $"{facts.Tokens:n0}, patch {facts.Patch}"));
         Add("parameters", string.Create(CultureInfo.InvariantCulture, $"{Format.Count(facts.Parameters)}  ({facts.Parameters:n0})"));
         Add("one forward pass", $"{Format.Three(facts.MultiplyAdds / 1e9)} GMACs, {Format.Count(facts.ScanStates)} scan states");
-        Add("memory to train", $"about {Format.Bytes(facts.TrainingBytes)} at batch {facts.Batch}");
-        Add("memory to sample", $"about {Format.Bytes(facts.SamplingBytes)} at batch {facts.Batch}, guided");
+        Add("memory to train", $"{Format.Bytes(facts.TrainingBytes)} at batch {facts.Batch}");
+        Add("memory to sample", $"{Format.Bytes(facts.SamplingBytes)} at batch {facts.Batch}, guided");
         screen.Write(table);
+        if (facts.Memory is { } memory)
+        {
+            Show(screen, memory, facts.Batch);
+        }
 
         void Add(string what, string value) => table.AddRow(Markup.Escape(what), Markup.Escape(value));
+    }
+
+    private static void Show(Screen screen, MemoryFacts memory, int batch)
+    {
+        Table table = Screen.Table($"Memory at batch {batch}", "train", "train --checkpoint-blocks", "sample");
+        Add("weights", p => p.Weights);
+        Add("gradients", p => p.Gradients);
+        Add("moments of the optimiser", p => p.Moments);
+        Add("moving average", p => p.Average);
+        Add("activations", p => p.Activations);
+        Add("scratch", p => p.Scratch);
+        Add("inputs and tables", p => p.Inputs);
+        Add("grid of samples, while drawn", p => p.Grid);
+        Add("in all", p => p.Total);
+        screen.Write(table);
+        screen.Line($"For {memory.Device}, {memory.Precision}. The driver keeps some hundred MiB for itself beside it.");
+
+        void Add(string what, Func<MemoryPlan, long> bytes) => table.AddRow(
+            Markup.Escape(what), Format.Bytes(bytes(memory.Train)), Format.Bytes(bytes(memory.TrainCheckpointingBlocks)),
+            Format.Bytes(bytes(memory.Sample)));
     }
 
     private static string ClassList(IReadOnlyList<string> names)

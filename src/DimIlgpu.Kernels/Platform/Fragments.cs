@@ -6,10 +6,10 @@ internal struct FloatPair
     public float X, Y;
 }
 
-/// <summary>Four floats that move as one.</summary>
-internal struct FloatQuad
+/// <summary>Two words that move as one: 4 bfloat16.</summary>
+internal struct WordPair
 {
-    public float X, Y, Z, W;
+    public int X, Y;
 }
 
 /// <summary>Four words that move as one: 8 bfloat16 or 4 tf32.</summary>

@@ -20,6 +20,9 @@ internal interface IPlatform
 /// <summary>Independent strips of adjacent columns: element maps, reductions over rows, convolution, scan.</summary>
 internal interface IStripKernel
 {
+    /// <summary>Columns of one thread on a GPU, at most: 1 for a kernel that keeps many values of each column.</summary>
+    static virtual int MostColumnsPerThread => QuadLane.Count;
+
     /// <summary>Computes columns <paramref name="column"/> … + <c>TLane.Count</c> − 1 of strip <paramref name="strip"/>.</summary>
     void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>;
@@ -37,6 +40,12 @@ internal interface IRowKernel
 /// <summary>A GPU kernel of cooperating groups that lays out its own work.</summary>
 internal interface IGroupKernel
 {
+    /// <summary>Groups that are meant to share a multiprocessor, by which CUDA limits a thread's registers; 0 for no limit.</summary>
+    static virtual int GroupsPerProcessor => 0;
+
+    /// <summary>Threads of a group, where <see cref="GroupsPerProcessor"/> says how many of them.</summary>
+    static virtual int ThreadsPerGroup => 0;
+
     /// <summary>Computes this group's part; every thread must reach every barrier.</summary>
     void Execute<TPlatform>()
         where TPlatform : struct, IPlatform;

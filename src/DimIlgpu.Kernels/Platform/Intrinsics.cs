@@ -24,6 +24,10 @@ internal static class Intrinsics
         builder.GetIntrinsicManager().RegisterMethod(
             barrier, new CLIntrinsic(typeof(Intrinsics), nameof(OpenClBarrier), IntrinsicImplementationMode.GenerateCode));
         TensorCores.Register(builder.GetIntrinsicManager());
+        builder.GetIntrinsicManager().RegisterMethod(
+            typeof(TensorCores).GetMethod(nameof(TensorCores.RoundBFloat16))!,
+            new CLIntrinsic(typeof(BFloat16), nameof(BFloat16.RoundPair), IntrinsicImplementationMode.Redirect));
+        SpecialFunctions.Register(builder.GetIntrinsicManager());
         return builder;
     }
 

@@ -1,32 +1,36 @@
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
 /// <summary>The methods that ILGPU compiles: how each kind of kernel is laid over a GPU's threads.</summary>
 internal static class KernelEntry
 {
-    /// <summary>GPU: a thread per column; the grid's second axis walks the strips.</summary>
-    public static void Strips<TKernel>(TKernel kernel, long strips, int columns)
+    /// <summary>GPU: a thread per lane of columns; the second axis of group and grid walks the strips.</summary>
+    public static void Strips<TKernel, TLane>(TKernel kernel, long strips, int columns)
         where TKernel : struct, IStripKernel
+        where TLane : unmanaged, ILane<TLane>
     {
-        int column = Grid.GlobalIndex.X;
+        int column = Grid.GlobalIndex.X * TLane.Count;
         if (column < columns)
         {
-            for (long strip = Grid.IdxY; strip < strips; strip += Grid.DimY)
+            long step = (long)Grid.DimY * Group.DimY;
+            for (long strip = ((long)Grid.IdxY * Group.DimY) + Group.IdxY; strip < strips; strip += step)
             {
-                kernel.Execute<ThreadLane>(strip, column);
+                kernel.Execute<TLane>(strip, column);
             }
         }
     }
 
     /// <summary>GPU: a group per row.</summary>
-    public static void Rows<TKernel, TPlatform>(TKernel kernel, long rows)
+    public static void Rows<TKernel, TPlatform, TLane>(TKernel kernel, long rows)
         where TKernel : struct, IRowKernel
         where TPlatform : struct, IPlatform
+        where TLane : unmanaged, ILane<TLane>
     {
         for (long row = Grid.IdxX; row < rows; row += Grid.DimX)
         {
-            kernel.Execute<TPlatform, ThreadLane>(row);
+            kernel.Execute<TPlatform, TLane>(row);
         }
     }
 
@@ -34,6 +38,12 @@ internal static class KernelEntry
     public static void Groups<TKernel, TPlatform>(TKernel kernel)
         where TKernel : struct, IGroupKernel
         where TPlatform : struct, IPlatform => kernel.Execute<TPlatform>();
+
+    /// <summary>CUDA: how many registers a thread may have, said as the groups that are to share a multiprocessor.</summary>
+    public static KernelSpecialization Registers<TKernel>()
+        where TKernel : struct, IGroupKernel => TKernel.GroupsPerProcessor > 0
+            ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)
+            : KernelSpecialization.Empty;
 
     /// <summary>CUDA: the kernel lays out its own work over warps.</summary>
     public static void Warps<TKernel>(TKernel kernel)

@@ -28,7 +28,22 @@ internal static unsafe partial class TensorCores
     private static void PrintCopy(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
         MethodCall call = (MethodCall)value;
-        Print(generator, $"cp.async.cg.shared.global.L2::128B [{SharedAddress(generator, call[0])}], [{GlobalAddress(generator, call[1])}], 16");
+        string shared = SharedAddress(generator, call[0]), source = GlobalAddress(generator, call[2]);
+        string from = Arguments(generator, call[3])[0], stride = Arguments(generator, call[4])[0], mask = Arguments(generator, call[5])[0];
+        int gap = 16 * Constant(call[1]), first = Constant(call[6]), count = Constant(call[7]);
+        Print(generator, "{ .reg .pred read; .reg .b32 bytes; .reg .b64 origin, chunk");
+        Print(generator, $"add.s64 origin, {source}, {from}");
+        for (int i = first; i < first + count; i++)
+        {
+            Print(generator, string.Create(CultureInfo.InvariantCulture, $"and.b32 bytes, {mask}, {1 << i}"));
+            Print(generator, "setp.ne.u32 read, bytes, 0");
+            Print(generator, "selp.b32 bytes, 16, 0, read");
+            Print(generator, string.Create(CultureInfo.InvariantCulture, $"mad.wide.s32 chunk, {stride}, {i}, origin"));
+            Print(generator, string.Create(
+                CultureInfo.InvariantCulture, $"cp.async.cg.shared.global.L2::128B [{shared}+{i * gap}], [chunk], 16, bytes"));
+        }
+
+        generator.Builder.AppendLine("\t}");
     }
 
     private static void PrintCommitCopies(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
@@ -36,11 +51,11 @@ internal static unsafe partial class TensorCores
 
     private static void PrintAwaitCopies(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
         Print(generator, string.Create(
-            CultureInfo.InvariantCulture, $"cp.async.wait_group {((MethodCall)value)[0].ResolveAs<PrimitiveValue>()!.Int32Value}"));
+            CultureInfo.InvariantCulture, $"cp.async.wait_group {Constant(((MethodCall)value)[0])}"));
 
     private static void PrintLoad(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
-        const int sixteenRows = 16 * 64;
+        const int sixteenRows = 16 * 128;
         string address = SharedAddress(generator, ((MethodCall)value)[0]);
         string[] tile = Results(generator, value);
         for (int i = 0; i < 4; i++)
@@ -53,8 +68,41 @@ internal static unsafe partial class TensorCores
 
     private static void PrintLoadTransposed(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
-        string address = SharedAddress(generator, ((MethodCall)value)[0]);
-        Print(generator, $"ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {Vector(Results(generator, value))}, [{address}]");
+        MethodCall call = (MethodCall)value;
+        string[] places = [.. Enumerable.Range(0, 4).Select(i => SharedAddress(generator, call[i]))];
+        string[] tile = Results(generator, value);
+        int skip = 16 * Constant(call[4]);
+        for (int i = 0; i < 4; i++)
+        {
+            Print(generator, string.Create(
+                CultureInfo.InvariantCulture,
+                $"ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {Vector(tile.AsSpan(4 * i, 4))}, [{places[i]}+{skip}]"));
+        }
+    }
+
+    private static void PrintTranspose(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        string[] words = Arguments(generator, ((MethodCall)value)[0]), result = Results(generator, value);
+        Print(generator, "{ .reg .pred odd, upper; .reg .b32 lane, sent, got, a<4>");
+        Print(generator, "mov.u32 lane, %laneid");
+        Print(generator, "and.b32 sent, lane, 1");
+        Print(generator, "setp.ne.u32 odd, sent, 0");
+        Print(generator, "and.b32 sent, lane, 2");
+        Print(generator, "setp.ne.u32 upper, sent, 0");
+        Exchange("odd", 1, words[0], words[1], "a0", "a1");
+        Exchange("odd", 1, words[2], words[3], "a2", "a3");
+        Exchange("upper", 2, "a0", "a2", result[0], result[2]);
+        Exchange("upper", 2, "a1", "a3", result[1], result[3]);
+        generator.Builder.AppendLine("\t}");
+
+        // Two lanes exchange what the one has in its second and the other in its first word.
+        void Exchange(string isSecond, int distance, string x, string y, string toX, string toY)
+        {
+            Print(generator, $"selp.b32 sent, {x}, {y}, {isSecond}");
+            Print(generator, string.Create(CultureInfo.InvariantCulture, $"shfl.sync.bfly.b32 got, sent, {distance}, 31, -1"));
+            Print(generator, $"selp.b32 {toX}, got, {x}, {isSecond}");
+            Print(generator, $"selp.b32 {toY}, {y}, got, {isSecond}");
+        }
     }
 
     private static void PrintMultiplyBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
@@ -88,6 +136,8 @@ internal static unsafe partial class TensorCores
         string x = Arguments(generator, ((MethodCall)value)[0])[0];
         Print(generator, $"cvt.rna.tf32.f32 {Results(generator, value)[0]}, {x}");
     }
+
+    private static int Constant(Value value) => value.ResolveAs<PrimitiveValue>()!.Int32Value;
 
     private static void Print(PTXCodeGenerator generator, string instruction) =>
         generator.Builder.Append('\t').Append(instruction).AppendLine(";");

@@ -12,15 +12,26 @@ internal readonly struct ThreadLane(float value) : ILane<ThreadLane>
 
     public static ThreadLane Of(float value) => new(value);
 
-    public static ThreadLane Load(Floats memory, long index) => new(memory.View[index]);
+    public static ThreadLane Load(Floats memory, long index) => new(Read(memory, index));
 
-    public static void Store(Floats memory, long index, ThreadLane value) => memory.View[index] = value.value;
+    public static void Store(Floats memory, long index, ThreadLane value)
+    {
+        if (memory.IsNarrow != 0)
+        {
+            memory.Halves[index] = BFloat16.Round(value.value);
+        }
+        else
+        {
+            memory.View[index] = value.value;
+        }
+    }
 
     public static void Prefetch(Floats memory, long index)
     {
     }
 
-    public static float Read(Floats memory, long index) => memory.View[index];
+    public static float Read(Floats memory, long index) =>
+        memory.IsNarrow != 0 ? BFloat16.Widen(memory.Halves[index]) : memory.View[index];
 
     public static int ReadInt(Floats memory, long index) => (int)Interop.FloatAsInt(memory.View[index]);
 

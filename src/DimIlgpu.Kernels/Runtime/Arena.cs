@@ -11,8 +11,8 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     // A cache line, and the widest register; also what GPUs coalesce.
     private const int Alignment = 32;
 
-    private readonly List<(MemoryBuffer1D<float, Stride1D.Dense> Buffer, long Start)> blocks = [];
-    private int block;
+    private readonly List<(MemoryBuffer Buffer, ArrayView<float> Words, long Start)> blocks = [];
+    private int block, life;
     private long offset;
 
     /// <summary>The device that holds the memory.</summary>
@@ -27,10 +27,20 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     /// <summary>Hands out a tensor, valid until <see cref="Reset"/> or the end of the scope.</summary>
     /// <param name="shape">The shape of the tensor.</param>
     /// <param name="clear">Whether its elements start at zero; otherwise they are undefined.</param>
+    /// <param name="type">How its elements are stored.</param>
+    /// <exception cref="ArgumentException">The device has no elements of that type.</exception>
     /// <exception cref="DeviceMemoryException">The device has no room; the message says how much was asked and held.</exception>
-    public Tensor Rent(Shape shape, bool clear = false)
+    public Tensor Rent(Shape shape, bool clear = false, ElementType type = ElementType.Float32)
     {
-        long length = (Math.Max(shape.Length, 1) + Alignment - 1) / Alignment * Alignment;
+        if (type != ElementType.Float32 && device.Kind == DeviceKind.Cpu)
+        {
+            throw new ArgumentException($"{type} is stored on GPUs only; this device is {device.Name}.", nameof(type));
+        }
+
+        device.Recording?.Rents(this);
+        int perWord = PerWord(type);
+        long words = (Math.Max(shape.Length, 1) + perWord - 1) / perWord;
+        long length = (words + Alignment - 1) / Alignment * Alignment;
         while (this.block < this.blocks.Count && this.offset + length > this.Capacity(this.block))
         {
             (this.block, this.offset) = (this.block + 1, 0);
@@ -41,7 +51,7 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
             this.Grow(Math.Max(length, blockLength));
         }
 
-        Tensor tensor = new(this, this.block, this.offset, shape, shape.Columns);
+        Tensor tensor = new(this, this.block, this.offset * perWord, shape, shape.Columns, type);
         this.offset += length;
         if (clear)
         {
@@ -61,35 +71,49 @@ public sealed class Arena(Device device, long blockLength = 1 << 22) : IDisposab
     public void Dispose()
     {
         this.Reset();
-        this.blocks.ForEach(b => b.Buffer.Dispose());
+        this.blocks.ForEach(b => device.Memory.GiveBack(b.Buffer));
         this.blocks.Clear();
+        this.life++;
     }
+
+    /// <summary>Where the next tensor is looked for.</summary>
+    internal ArenaMark Mark => new(this.life, this.Epoch, this.block, this.offset);
 
     internal void Release(int block, long offset) => (this.block, this.offset) = (block, offset);
 
-    internal bool Holds(int epoch, int block, long offset) =>
-        epoch == this.Epoch && (block < this.block || (block == this.block && offset < this.offset));
+    internal bool Holds(int epoch, int block, long offset, ElementType type) =>
+        epoch == this.Epoch && (block < this.block || (block == this.block && offset < this.offset * PerWord(type)));
 
-    internal ArrayView<float> View(int block, long offset, long length) =>
-        this.blocks[block].Buffer.View.BaseView.SubView(this.blocks[block].Start + offset, length);
+    internal bool Holds(ArenaMark start) => start.Life == this.life && this.Holds(start.Epoch, start.Block, start.Offset, ElementType.Float32);
 
-    private long Capacity(int block) => this.blocks[block].Buffer.Length - this.blocks[block].Start;
+    internal ArrayView<float> View(int block, long offset, long length)
+    {
+        device.Recording?.Finds(this, block, offset);
+        return this.blocks[block].Words.SubView(this.blocks[block].Start + offset, length);
+    }
+
+    internal ArrayView<ushort> Halves(int block, long offset, long length)
+    {
+        const int perWord = sizeof(float) / sizeof(ushort);
+        device.Recording?.Finds(this, block, offset / perWord);
+        return this.blocks[block].Words.Cast<ushort>().SubView((this.blocks[block].Start * perWord) + offset, length);
+    }
+
+    private static int PerWord(ElementType type) => type == ElementType.Float32 ? 1 : sizeof(float) / sizeof(ushort);
+
+    // By the length alone: where tensors stand does not depend on how the driver aligned the block.
+    private long Capacity(int block) => this.blocks[block].Words.Length - Alignment;
 
     private void Grow(long length)
     {
-        long bytes = (length + Alignment) * sizeof(float);
-        try
+        if (device.Recording is not null)
         {
-            MemoryBuffer1D<float, Stride1D.Dense> buffer = device.Accelerator.Allocate1D<float>(length + Alignment);
-            long misaligned = buffer.NativePtr % (Alignment * sizeof(float));
-            this.blocks.Add((buffer, misaligned == 0 ? 0 : Alignment - (misaligned / sizeof(float))));
+            throw new NotRecordableException("Memory would be taken from the device.");
         }
-        catch (Exception e) when (e is OutOfMemoryException or AcceleratorException)
-        {
-            throw new DeviceMemoryException(
-                $"{device.Name} has no room for {bytes >> 20:N0} MiB more; this arena holds {this.HeldBytes >> 20:N0} MiB. " +
-                "Use a smaller batch, block checkpointing, or a smaller model.", e);
-        }
+
+        (MemoryBuffer buffer, ArrayView<float> words) = device.Memory.Take(length + Alignment);
+        long misaligned = buffer.NativePtr % (Alignment * sizeof(float));
+        this.blocks.Add((buffer, words, misaligned == 0 ? 0 : Alignment - (misaligned / sizeof(float))));
     }
 }
 

@@ -3,6 +3,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 
 namespace DimIlgpu.Kernels;
 
@@ -28,7 +29,7 @@ public enum DeviceKind
 /// back on the host may be handed out again at once: the next kernel runs after the last reader.
 /// A device is used by one thread at a time.
 /// </remarks>
-public sealed class Device : IDisposable
+public sealed partial class Device : IDisposable
 {
     /// <summary>Threads per group of a GPU kernel.</summary>
     internal const int GroupSize = 256;
@@ -36,47 +37,83 @@ public sealed class Device : IDisposable
     // Several tasks a core even out tasks of unequal length; more would only add launch cost.
     private const int TasksPerThread = 4;
 
+    private const int LanesPerThread = 4;
+
     private readonly Context context;
     private readonly Dictionary<(Type Kernel, int Lane), object> kernels = [];
+    private readonly Staging? staging;
 
-    private Device(Context context, Accelerator accelerator, DeviceKind kind, DeviceOptions options)
+    private Device(Context context, Accelerator accelerator, DeviceKind kind, DeviceOptions options, bool isPlan = false)
     {
-        (this.context, this.Accelerator, this.Kind) = (context, accelerator, kind);
-        this.Team = kind != DeviceKind.Cpu ? null : new(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        (this.context, this.Accelerator, this.Kind, this.IsPlan) = (context, accelerator, kind, isPlan);
+        this.Threads = kind != DeviceKind.Cpu ? 1 : options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
+        this.Team = kind != DeviceKind.Cpu || isPlan ? null : new(this.Threads);
+        this.Divert = isPlan ? static _ => { } : null;
+        this.Memory = new(this);
         this.MatrixPrecision = options.MatrixPrecision;
         this.LaneWidth = kind == DeviceKind.Cpu
             ? options.LaneWidth == 0 ? DeviceCatalog.WidestLane() : options.LaneWidth
-            : 1;
+            : QuadLane.Count;
         this.Stream = accelerator.CreateStream();
         this.Scratch = new(this);
+        // ILGPU 1.5.3 cannot copy from page-locked memory to OpenCL.
+        this.staging = kind is DeviceKind.Cuda or DeviceKind.CpuSimt ? new(this) : null;
+        if (options.Graphs && accelerator is CudaAccelerator cuda && cuda.DriverVersion >= CudaGraphs.Oldest)
+        {
+            this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
+        }
+
+        // A plan is for a GPU that has room for every tile.
+        this.MostSharedMemory = isPlan ? int.MaxValue
+            : accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu)
+            : accelerator.MaxSharedMemoryPerGroup;
     }
 
     /// <summary>What kind of hardware this is.</summary>
     public DeviceKind Kind { get; }
 
     /// <summary>The vendor's name, for people.</summary>
-    public string Name => this.Kind switch
+    public string Name => this.IsPlan ? $"A plan for {this.Kind}" : this.Kind switch
     {
         DeviceKind.Cpu => $"CPU accelerator, {this.Threads} threads, {this.LaneWidth} lanes",
         _ => this.Accelerator.Name + this.MatrixPrecision switch
         {
-            MatrixPrecision.BFloat16 => ", products in bf16",
+            MatrixPrecision.BFloat16 => ", activations in bf16",
             MatrixPrecision.TensorFloat32 => ", products in tf32",
             _ => "",
-        },
+        } + (this.Kind == DeviceKind.Cuda && this.GraphDriver is null ? ", without graphs" : ""),
     };
 
     /// <summary>How this device multiplies matrices.</summary>
     public MatrixPrecision MatrixPrecision { get; }
 
+    /// <summary>How what flows between the operators of a network is stored.</summary>
+    public ElementType ActivationType =>
+        this.MatrixPrecision == MatrixPrecision.BFloat16 ? ElementType.BFloat16 : ElementType.Float32;
+
+    /// <summary>Whether products run on tensor cores.</summary>
+    internal bool HasTensorCores => this.MatrixPrecision != MatrixPrecision.Float32 && this.Kind != DeviceKind.OpenCl;
+
+    /// <summary>Whether the device is a planned one (<see cref="Plan"/>), which computes nothing.</summary>
+    public bool IsPlan { get; }
+
+    /// <summary>Bytes of device memory that all arenas together hold.</summary>
+    public long HeldBytes => this.Memory.HeldBytes;
+
+    /// <summary>The most bytes that they held at once.</summary>
+    public long PeakBytes => this.Memory.PeakBytes;
+
+    /// <summary>Bytes of the memory of operators, which is kept from one to the next.</summary>
+    public long ScratchBytes => this.Scratch.HeldBytes;
+
     /// <summary>Threads that run at once on the CPU accelerator.</summary>
-    public int Threads => this.Team?.Threads ?? 1;
+    public int Threads { get; }
 
     /// <summary>Checked before each launch, which throws <see cref="OperationCanceledException"/> once it is signalled; none unless set.</summary>
     /// <remarks>Work that was under way is then incomplete, and so is what it wrote.</remarks>
     public CancellationToken Cancellation { get; set; }
 
-    /// <summary>Columns per SIMD register on the CPU accelerator; 1 elsewhere.</summary>
+    /// <summary>Columns per SIMD register on the CPU accelerator, at most; of one thread on a GPU.</summary>
     public int LaneWidth { get; }
 
     /// <summary>Tasks that a launch on the CPU accelerator is divided into.</summary>
@@ -89,8 +126,23 @@ public sealed class Device : IDisposable
 
     internal AcceleratorStream Stream { get; }
 
+    /// <summary>The most shared memory that <see cref="Warps"/> can give a group, in bytes.</summary>
+    internal int MostSharedMemory { get; }
+
     /// <summary>Memory of a single operator; taken back at the end of its scope.</summary>
     internal Arena Scratch { get; }
+
+    /// <summary>Records launches and replays them; null where the device cannot, or was asked not to.</summary>
+    internal IGraphDriver? GraphDriver { get; set; }
+
+    /// <summary>What is being recorded; null nearly always.</summary>
+    internal Recording? Recording { get; set; }
+
+    /// <summary>What is held of the device's memory.</summary>
+    internal DeviceMemory Memory { get; }
+
+    /// <summary>Receives launches instead of running them; null nearly always.</summary>
+    internal Action<Action>? Divert { get; set; }
 
     internal bool IsHostMemory => this.Kind is DeviceKind.Cpu or DeviceKind.CpuSimt;
 
@@ -124,6 +176,25 @@ public sealed class Device : IDisposable
     /// <summary>The devices of this machine, in the order in which <c>auto</c> prefers them.</summary>
     public static IReadOnlyList<DeviceInfo> List() => DeviceCatalog.List();
 
+    /// <summary>
+    /// A device that holds no memory and runs nothing, on any machine: what is done on it costs what the host does, and
+    /// <see cref="HeldBytes"/> and <see cref="PeakBytes"/> are what a real one would hold.
+    /// </summary>
+    /// <param name="kind">What is planned for; the shapes of scratch memory depend on it.</param>
+    /// <param name="options">As for <see cref="Open"/>.</param>
+    /// <exception cref="ArgumentException">No device of that kind has the precision.</exception>
+    public static Device Plan(DeviceKind kind, DeviceOptions? options = null)
+    {
+        options ??= new();
+        if (options.MatrixPrecision != MatrixPrecision.Float32 && kind != DeviceKind.Cuda)
+        {
+            throw new ArgumentException($"{options.MatrixPrecision} products need CUDA; this plan is for {kind}. Use Float32.", nameof(options));
+        }
+
+        Context context = Context.Create(builder => builder.CPU(new CPUDevice(2, 1, 1)));
+        return new(context, context.GetCPUDevices()[0].CreateCPUAccelerator(context), kind, options, isPlan: true);
+    }
+
     /// <summary>Opens simulated threads, which run the GPU form of a kernel slowly: for tests on tiny shapes.</summary>
     /// <param name="precision">Anything but float32 runs CUDA's kernels for tensor cores, in warps of 32.</param>
     internal static Device OpenSimt(MatrixPrecision precision = MatrixPrecision.Float32)
@@ -137,16 +208,52 @@ public sealed class Device : IDisposable
     }
 
     /// <summary>Waits until everything that was launched has run.</summary>
-    public void Synchronize() => this.Stream.Synchronize();
+    public void Synchronize()
+    {
+        this.CheckHostMayTakePart();
+        this.Stream.Synchronize();
+        this.staging?.Free();
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         this.Team?.Dispose();
         this.Scratch.Dispose();
+        this.staging?.Dispose();
         this.Stream.Dispose();
         this.Accelerator.Dispose();
         this.context.Dispose();
+    }
+
+    /// <summary>Copies values to the device, which is not waited for.</summary>
+    internal void Upload<T>(ReadOnlySpan<T> values, ArrayView<T> target)
+        where T : unmanaged
+    {
+        this.CheckHostMayTakePart();
+        if (this.IsPlan)
+        {
+            return;
+        }
+
+        if (this.staging is { } staging)
+        {
+            staging.Copy(values, target);
+        }
+        else
+        {
+            target.CopyFromCPU(this.Stream, values);
+        }
+    }
+
+    /// <summary>A replay repeats what the device did, not what the host did.</summary>
+    /// <exception cref="InvalidOperationException">Work is being recorded.</exception>
+    internal void CheckHostMayTakePart()
+    {
+        if (this.Recording is not null)
+        {
+            throw new InvalidOperationException($"The work of a {nameof(DeviceGraph)} may not exchange data with the host or wait for the device.");
+        }
     }
 
     /// <summary>Runs a kernel over <paramref name="strips"/> × <paramref name="columns"/>.</summary>
@@ -157,6 +264,12 @@ public sealed class Device : IDisposable
     internal void Strips<TKernel>(in TKernel kernel, long strips, int columns, int widest = int.MaxValue)
         where TKernel : struct, IStripKernel
     {
+        if (this.Divert is not null)
+        {
+            this.StripsLater(kernel, strips, columns, widest);
+            return;
+        }
+
         if (this.Team is { } team)
         {
             int lane = this.Lane(columns, widest);
@@ -166,39 +279,62 @@ public sealed class Device : IDisposable
             return;
         }
 
-        int size = this.Threading(columns);
-        int gridX = (columns + size - 1) / size;
-        int gridY = (int)Math.Min(strips, 65535);
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel, long, int>(KernelEntry.Strips))(
-            this.Stream, new KernelConfig(new Index3D(gridX, gridY, 1), new Index3D(size, 1, 1)), kernel, strips, columns);
+        bool isQuad = this.Lane(columns, Math.Min(widest, TKernel.MostColumnsPerThread)) == QuadLane.Count;
+        int lanes = isQuad ? columns / QuadLane.Count : columns;
+        Index3D size = this.StripThreads(lanes);
+        long alongStrips = (strips + size.Y - 1) / size.Y;
+        Index3D groups = new((lanes + size.X - 1) / size.X, (int)Math.Min(alongStrips, 65535), 1);
+        this.Loaded(typeof(TKernel), isQuad ? QuadLane.Count : 1, lane => lane == QuadLane.Count
+            ? this.Accelerator.LoadKernel<TKernel, long, int>(KernelEntry.Strips<TKernel, QuadLane>)
+            : this.Accelerator.LoadKernel<TKernel, long, int>(KernelEntry.Strips<TKernel, ThreadLane>))(
+            this.Stream, new KernelConfig(groups, size), kernel, strips, columns);
     }
 
     /// <summary>Runs a kernel over rows whose columns are reduced together.</summary>
     /// <param name="kernel">The kernel and its arguments.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="columns">Columns of a row; the widest lane that divides them is chosen.</param>
-    internal void Rows<TKernel>(in TKernel kernel, long rows, int columns)
+    /// <param name="widest">The widest lane that the kernel can use.</param>
+    internal void Rows<TKernel>(in TKernel kernel, long rows, int columns, int widest = int.MaxValue)
         where TKernel : struct, IRowKernel
     {
+        if (this.Divert is not null)
+        {
+            this.RowsLater(kernel, rows, columns, widest);
+            return;
+        }
+
         if (this.Team is { } team)
         {
-            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns), RowJob<TKernel>.Of);
+            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns, widest), RowJob<TKernel>.Of);
             (job.Kernel, job.Rows) = (kernel, rows);
             team.Run(job, (int)Math.Min(rows, this.Workers));
             return;
         }
 
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel, long>(
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Rows<TKernel, CudaPlatform> : KernelEntry.Rows<TKernel, OpenClPlatform>))(
-            this.Stream, new KernelConfig((int)Math.Min(rows, int.MaxValue), this.Threading(columns)), kernel, rows);
+        bool isQuad = this.Lane(columns, widest) == QuadLane.Count;
+        int size = this.Threading(isQuad ? columns / QuadLane.Count : columns);
+        this.Loaded(typeof(TKernel), isQuad ? QuadLane.Count : 1, lane => lane == QuadLane.Count
+            ? this.LoadRows<TKernel, QuadLane>()
+            : this.LoadRows<TKernel, ThreadLane>())(
+            this.Stream, new KernelConfig((int)Math.Min(rows, int.MaxValue), size), kernel, rows);
     }
 
     /// <summary>Runs a GPU kernel that lays out its own work.</summary>
     internal void Groups<TKernel>(in TKernel kernel, Index3D groups, int size)
-        where TKernel : struct, IGroupKernel =>
-        this.Loaded(typeof(TKernel), 1, _ => this.Accelerator.LoadKernel<TKernel>(
-            this.Kind == DeviceKind.Cuda ? KernelEntry.Groups<TKernel, CudaPlatform> : KernelEntry.Groups<TKernel, OpenClPlatform>))(
+        where TKernel : struct, IGroupKernel
+    {
+        if (this.Divert is not null)
+        {
+            this.GroupsLater(kernel, groups, size);
+            return;
+        }
+
+        this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ => this.Kind == DeviceKind.Cuda
+            ? this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, CudaPlatform>, KernelEntry.Registers<TKernel>())
+            : this.Accelerator.LoadKernel<TKernel>(KernelEntry.Groups<TKernel, OpenClPlatform>))(
             this.Stream, new KernelConfig(groups, new Index3D(size, 1, 1)), kernel);
+    }
 
     /// <summary>Runs a CUDA kernel of warps; simulated threads run it in tests.</summary>
     /// <param name="kernel">The kernel and its arguments.</param>
@@ -208,6 +344,12 @@ public sealed class Device : IDisposable
     internal void Warps<TKernel>(in TKernel kernel, Index3D groups, int size, int sharedBytes = 0)
         where TKernel : struct, IWarpKernel
     {
+        if (this.Divert is not null)
+        {
+            this.WarpsLater(kernel, groups, size, sharedBytes);
+            return;
+        }
+
         Action<AcceleratorStream, KernelConfig, TKernel> launch = this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ =>
         {
             var loaded = this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps);
@@ -229,6 +371,12 @@ public sealed class Device : IDisposable
     internal void Tiles<TKernel>(in TKernel kernel, long tiles, int lane)
         where TKernel : struct, ITileKernel
     {
+        if (this.Divert is not null)
+        {
+            this.TilesLater(kernel, tiles, lane);
+            return;
+        }
+
         TileJob<TKernel> job = this.Loaded(typeof(TKernel), lane, TileJob<TKernel>.Of);
         (job.Kernel, job.Tiles) = (kernel, tiles);
         this.Team!.Run(job, (int)Math.Min(tiles, this.Workers));
@@ -246,20 +394,61 @@ public sealed class Device : IDisposable
         return lane;
     }
 
+    /// <summary>The kernels that have been loaded so far, as CUDA's driver compiled them; none on other devices.</summary>
+    internal IEnumerable<KernelResources> CudaKernels() =>
+        from loaded in this.kernels
+        let kernel = (loaded.Value as Delegate)?.GetKernel() as CudaKernel
+        where kernel is not null
+        select CudaFunction.Resources(NameOf(loaded.Key.Kernel), kernel);
+
+    private static string NameOf(Type kernel) => kernel.IsGenericType
+        ? $"{kernel.Name.Split('`')[0]}<{string.Join(", ", kernel.GetGenericArguments().Select(NameOf))}>"
+        : kernel.Name;
+
     private static void CheckPrecision(Accelerator accelerator, DeviceOptions options)
     {
-        if (options.MatrixPrecision != MatrixPrecision.Float32 && !(accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80))
+        bool isThere = options.MatrixPrecision switch
+        {
+            MatrixPrecision.TensorFloat32 => accelerator is CudaAccelerator { Architecture: var chip } && chip >= CudaArchitecture.SM_80,
+            MatrixPrecision.BFloat16 => accelerator is CLAccelerator || (accelerator is CudaAccelerator { Architecture: var chip } && chip >= CudaArchitecture.SM_80),
+            _ => true,
+        };
+        if (!isThere)
         {
             throw new ArgumentException(
-                $"{options.MatrixPrecision} products need CUDA on compute capability 8.0 or newer; this device is {accelerator.Name}. Use Float32.",
+                $"{options.MatrixPrecision} needs CUDA on compute capability 8.0 or newer{(options.MatrixPrecision == MatrixPrecision.BFloat16 ? ", or OpenCL" : "")}; " +
+                $"this device is {accelerator.Name}. Use Float32.",
                 nameof(options));
         }
     }
 
-    private int Threading(int columns)
+    private Action<AcceleratorStream, KernelConfig, TKernel, long> LoadRows<TKernel, TLane>()
+        where TKernel : struct, IRowKernel
+        where TLane : unmanaged, ILane<TLane> => this.Accelerator.LoadKernel<TKernel, long>(
+            this.Kind == DeviceKind.Cuda
+                ? KernelEntry.Rows<TKernel, CudaPlatform, TLane>
+                : KernelEntry.Rows<TKernel, OpenClPlatform, TLane>);
+
+    /// <summary>Threads of a group along lanes and along strips: short strips share a group, long ones leave few threads over.</summary>
+    private Index3D StripThreads(int lanes)
+    {
+        const int warp = 32;
+        int most = Math.Min(GroupSize, this.Accelerator.MaxNumThreadsPerGroup);
+        if (lanes < 2 * warp)
+        {
+            return new(lanes, Math.Max(1, most / lanes), 1);
+        }
+
+        int groups = (lanes + most - 1) / most, each = (lanes + groups - 1) / groups;
+        return new(Math.Min((each + warp - 1) / warp * warp, most), 1, 1);
+    }
+
+    private int Threading(int lanes)
     {
         int warp = this.Kind == DeviceKind.CpuSimt ? this.Accelerator.WarpSize : 32;
-        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(columns, GroupSize));
+
+        // Some lanes for each thread, so that sums over threads, which all wait for, are a small part of a row.
+        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(lanes / LanesPerThread, 1, GroupSize));
         return Math.Min(Math.Max(size, warp), this.Accelerator.MaxNumThreadsPerGroup);
     }
 
@@ -270,6 +459,11 @@ public sealed class Device : IDisposable
         this.Cancellation.ThrowIfCancellationRequested();
         if (!this.kernels.TryGetValue((kernel, lane), out object? loaded))
         {
+            if (this.Recording is not null)
+            {
+                throw new NotRecordableException("A kernel would be loaded.");
+            }
+
             loaded = load(lane);
             this.kernels.Add((kernel, lane), loaded);
         }

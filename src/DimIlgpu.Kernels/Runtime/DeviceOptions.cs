@@ -29,8 +29,13 @@ public sealed record DeviceOptions
         }
     }
 
-    /// <summary>How matrices are multiplied; anything but true float32 needs CUDA on compute capability 8.0 or newer.</summary>
+    /// <summary>
+    /// How matrices are multiplied. TensorFloat32 needs CUDA on compute capability 8.0 or newer, BFloat16 that or OpenCL.
+    /// </summary>
     public MatrixPrecision MatrixPrecision { get; init; }
+
+    /// <summary>Whether CUDA records work that comes again and again, and launches it as one graph; see <see cref="DeviceGraph"/>.</summary>
+    public bool Graphs { get; init; } = true;
 }
 
 /// <summary>A device that was found.</summary>

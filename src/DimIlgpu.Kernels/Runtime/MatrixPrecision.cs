@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>How a device multiplies matrices. Sums and storage are float32 in each of them.</summary>
+/// <summary>How a device multiplies matrices and stores activations. Sums, weights, statistics and losses are float32 in each of them.</summary>
 public enum MatrixPrecision
 {
     /// <summary>True float32: 24 significant bits.</summary>
@@ -12,6 +12,9 @@ public enum MatrixPrecision
     /// <summary>Tensor cores on operands rounded to 11 significant bits, with float32's range.</summary>
     TensorFloat32,
 
-    /// <summary>Tensor cores on operands rounded to 8 significant bits, with float32's range.</summary>
+    /// <summary>
+    /// Mixed precision: activations are stored, and operands of products rounded, to 8 significant bits with float32's
+    /// range; on CUDA by tensor cores, on OpenCL by float32 arithmetic.
+    /// </summary>
     BFloat16,
 }

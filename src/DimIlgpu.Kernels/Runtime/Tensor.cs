@@ -3,10 +3,10 @@ using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>A view of float32 device memory that somebody else owns: rows of adjacent elements, <see cref="Pitch"/> apart.</summary>
+/// <summary>A view of device memory that somebody else owns: rows of adjacent elements, <see cref="Pitch"/> apart.</summary>
 /// <remarks>
-/// Integers (labels, timesteps, counters) travel in the same memory as their 32 bits; only kernels that
-/// say so read them.
+/// Elements are float32 or, on GPUs, bfloat16. Integers (labels, timesteps, counters) travel in float32 memory as their 32 bits; only
+/// kernels that say so read them.
 /// </remarks>
 public readonly struct Tensor
 {
@@ -15,10 +15,16 @@ public readonly struct Tensor
     private readonly int block;
     private readonly long offset;
 
-    internal Tensor(Arena arena, int block, long offset, Shape shape, int pitch)
+    /// <param name="arena">The owner.</param>
+    /// <param name="block">The block of the arena.</param>
+    /// <param name="offset">The first element, counted in elements of this tensor's type.</param>
+    /// <param name="shape">The shape.</param>
+    /// <param name="pitch">Elements from one row to the next.</param>
+    /// <param name="type">How elements are stored.</param>
+    internal Tensor(Arena arena, int block, long offset, Shape shape, int pitch, ElementType type)
     {
         (this.arena, this.epoch, this.block, this.offset) = (arena, arena.Epoch, block, offset);
-        (this.Shape, this.Pitch) = (shape, pitch);
+        (this.Shape, this.Pitch, this.ElementType) = (shape, pitch, type);
     }
 
     /// <summary>The shape.</summary>
@@ -26,6 +32,9 @@ public readonly struct Tensor
 
     /// <summary>Elements from one row to the next; at least the number of columns.</summary>
     public int Pitch { get; }
+
+    /// <summary>How elements are stored.</summary>
+    public ElementType ElementType { get; }
 
     /// <summary>Number of rows.</summary>
     public long Rows => this.Shape.Rows;
@@ -41,17 +50,31 @@ public readonly struct Tensor
 
     /// <summary>The memory from the first element to the last, for kernels.</summary>
     /// <exception cref="ObjectDisposedException">The arena took this tensor back.</exception>
-    internal Floats Memory => new(this.View, this.arena.Device.IsHostMemory);
+    internal Floats Memory => this.ElementType == ElementType.Float32
+        ? new(this.View, this.arena.Device.IsHostMemory)
+        : new(this.Halves);
 
+    /// <summary>The elements of a tensor of float32.</summary>
     internal ArrayView<float> View
     {
         get
         {
-            ObjectDisposedException.ThrowIf(!this.arena.Holds(this.epoch, this.block, this.offset), typeof(Tensor));
-            long length = this.Rows == 0 ? 0 : ((this.Rows - 1) * this.Pitch) + this.Columns;
-            return this.arena.View(this.block, this.offset, length);
+            this.CheckHeld(ElementType.Float32);
+            return this.arena.View(this.block, this.offset, this.Extent);
         }
     }
+
+    /// <summary>The elements of a tensor of bfloat16.</summary>
+    internal ArrayView<ushort> Halves
+    {
+        get
+        {
+            this.CheckHeld(ElementType.BFloat16);
+            return this.arena.Halves(this.block, this.offset, this.Extent);
+        }
+    }
+
+    private long Extent => this.Rows == 0 ? 0 : ((this.Rows - 1) * this.Pitch) + this.Columns;
 
     /// <summary>A view of some adjacent columns of every row.</summary>
     /// <param name="start">The first column.</param>
@@ -62,7 +85,7 @@ public readonly struct Tensor
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + count, this.Columns);
-        return new(this.arena, this.block, this.offset + start, new(this.Rows, count), this.Pitch);
+        return new(this.arena, this.block, this.offset + start, new(this.Rows, count), this.Pitch, this.ElementType);
     }
 
     /// <summary>A view of some adjacent rows.</summary>
@@ -74,7 +97,7 @@ public readonly struct Tensor
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start + count, this.Rows);
-        return new(this.arena, this.block, this.offset + (start * this.Pitch), new(count, this.Columns), this.Pitch);
+        return new(this.arena, this.block, this.offset + (start * this.Pitch), new(count, this.Columns), this.Pitch, this.ElementType);
     }
 
     /// <summary>The same elements in another shape.</summary>
@@ -87,23 +110,38 @@ public readonly struct Tensor
                 $"{this.Shape} (pitch {this.Pitch}) cannot be seen as {shape}.", nameof(shape));
         }
 
-        return new(this.arena, this.block, this.offset, shape, shape.Columns);
+        return new(this.arena, this.block, this.offset, shape, shape.Columns, this.ElementType);
     }
 
-    /// <summary>Copies floats from the host, row after row.</summary>
+    /// <summary>Copies floats from the host, row after row, rounded to the tensor's type; the device is not waited for, and they may be changed at once.</summary>
     /// <param name="values">As many as the tensor has elements.</param>
     /// <exception cref="ArgumentException">The number of values differs, or the rows have gaps.</exception>
     public void Upload(ReadOnlySpan<float> values)
     {
         this.CheckCopy(values.Length);
-        this.View.SubView(0, values.Length).CopyFromCPU(this.Device.Stream, values);
-        this.Device.Synchronize();
+        if (this.ElementType == ElementType.Float32)
+        {
+            this.Device.Upload(values, this.View);
+        }
+        else
+        {
+            ushort[] rounded = new ushort[values.Length];
+            for (int i = 0; i < rounded.Length; i++)
+            {
+                rounded[i] = BFloat16.Round(values[i]);
+            }
+
+            this.Device.Upload<ushort>(rounded, this.Halves);
+        }
     }
 
     /// <summary>Copies the bits of integers from the host.</summary>
     /// <inheritdoc cref="Upload(ReadOnlySpan{float})"/>
-    public void Upload(ReadOnlySpan<int> values) =>
+    public void Upload(ReadOnlySpan<int> values)
+    {
+        this.CheckHeld(ElementType.Float32);
         this.Upload(System.Runtime.InteropServices.MemoryMarshal.Cast<int, float>(values));
+    }
 
     /// <summary>Copies the elements to the host and waits for them.</summary>
     /// <param name="values">Receives as many as the tensor has elements.</param>
@@ -111,8 +149,27 @@ public readonly struct Tensor
     public void Download(Span<float> values)
     {
         this.CheckCopy(values.Length);
-        this.View.SubView(0, values.Length).CopyToCPU(this.Device.Stream, values);
+        this.Device.CheckHostMayTakePart();
+        if (this.Device.IsPlan)
+        {
+            values.Clear();
+            return;
+        }
+
+        if (this.ElementType == ElementType.Float32)
+        {
+            this.View.SubView(0, values.Length).CopyToCPU(this.Device.Stream, values);
+            this.Device.Synchronize();
+            return;
+        }
+
+        ushort[] halves = new ushort[values.Length];
+        this.Halves.SubView(0, halves.Length).CopyToCPU(this.Device.Stream, halves);
         this.Device.Synchronize();
+        for (int i = 0; i < halves.Length; i++)
+        {
+            values[i] = BitConverter.Int32BitsToSingle(halves[i] << 16);
+        }
     }
 
     /// <summary>Copies the elements, row after row, to a new array.</summary>
@@ -139,9 +196,13 @@ public readonly struct Tensor
     {
         // ILGPU 1.5.3's OpenCL memset multiplies the start, which is in bytes already, by the element size:
         // from any other start than that of the buffer it clears somebody else's memory.
-        if (this.IsContiguous && this.Device.Kind != DeviceKind.OpenCl)
+        if (this.IsContiguous && this.Device.Kind != DeviceKind.OpenCl && this.ElementType == ElementType.Float32)
         {
-            this.View.MemSetToZero(this.Device.Stream);
+            this.Device.Clear(this.View);
+        }
+        else if (this.IsContiguous && this.Device.Kind != DeviceKind.OpenCl)
+        {
+            this.Device.Clear(this.Halves);
         }
         else
         {
@@ -149,17 +210,31 @@ public readonly struct Tensor
         }
     }
 
-    /// <summary>Copies the elements of <paramref name="source"/>, which has the same shape, on the device.</summary>
+    /// <summary>Copies the elements of <paramref name="source"/>, which has the same shape, on the device; another type is converted.</summary>
     public void CopyFrom(Tensor source)
     {
         Check.Shape(source, this.Shape);
-        if (this.IsContiguous && source.IsContiguous)
+        bool isPlain = this.IsContiguous && source.IsContiguous && this.ElementType == source.ElementType;
+        if (isPlain && this.ElementType == ElementType.Float32)
         {
-            this.View.CopyFrom(this.Device.Stream, source.View);
+            this.Device.Copy(source.View, this.View);
+        }
+        else if (isPlain)
+        {
+            this.Device.Copy(source.Halves, this.Halves);
         }
         else
         {
             Fill.Copy(this.Device, source, this);
+        }
+    }
+
+    private void CheckHeld(ElementType expected)
+    {
+        ObjectDisposedException.ThrowIf(!this.arena.Holds(this.epoch, this.block, this.offset, this.ElementType), typeof(Tensor));
+        if (this.ElementType != expected)
+        {
+            throw new InvalidOperationException($"This needs a tensor of {expected}; {this.Shape} holds {this.ElementType}.");
         }
     }
 

@@ -169,7 +169,7 @@ public sealed class DiffusionMamba : IDisposable
             h = tape.LayerNorm(tokens);
         }
 
-        Variable y = tape.Linear(h, this.Use(tape, this.finalWeight), this.Use(tape, this.finalBias));
+        Variable y = tape.Linear(h, this.Use(tape, this.finalWeight), this.Use(tape, this.finalBias), wide: true);
         return this.Options.LearnsVariance
             ? new(
                 tape.Unpatchify(y.Columns(0, patches.PatchLength), patches),

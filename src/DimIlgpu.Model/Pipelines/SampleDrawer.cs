@@ -34,8 +34,10 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
             // Batches differ by their place, so that a sample does not repeat in the next batch.
             ulong seed = options.Seed + ((ulong)(first / options.BatchSize) << 32);
             SamplerExtensions.Begin(x, seed);
+            Pace pace = new(network.Device);
             foreach (SamplingStep step in sampler.Sample(denoiser, x, seed))
             {
+                pace.Step();
                 cancellation.ThrowIfCancellationRequested();
                 bool final = step.Number == step.Count;
                 if (final || (options.ShowEvery > 0 && step.Number % options.ShowEvery == 0))
@@ -58,6 +60,7 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
         private readonly DiffusionMamba network;
         private readonly Arena arena;
         private readonly Tape tape;
+        private readonly DeviceGraph graph;
         private readonly Tensor labels, features;
         private readonly float[] times, values;
         private readonly CancellationToken cancellation;
@@ -67,6 +70,7 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
             int rows = 2 * labels.Length;
             this.cancellation = cancellation;
             (this.network, this.arena, this.tape) = (network, new(network.Device, 1 << 16), new(network.Device, recording: false));
+            this.graph = new(network.Device);
             this.labels = this.arena.Rent(new(rows, 1));
             this.labels.Upload([.. labels, .. Enumerable.Repeat(network.Options.Classes, labels.Length)]);
             this.features = this.arena.Rent(new(rows, TimestepFeatures.DefaultWidth));
@@ -77,11 +81,32 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
 
         public void Predict(Tensor x, NoiseLevel level, Tensor times, Tensor prediction, Tensor? variance)
         {
-            int rows = checked((int)x.Rows);
             Array.Fill(this.times, (float)level.Time);
             TimestepFeatures.Write(this.times, this.values);
             this.features.Upload(this.values);
             this.network.Device.Cancellation = this.cancellation;
+            try
+            {
+                this.graph.Run(
+                    (x, prediction, variance, this.network.Parameters.Version), () => this.Evaluate(x, prediction, variance));
+            }
+            finally
+            {
+                this.network.Device.Cancellation = default;
+            }
+        }
+
+        public void Dispose()
+        {
+            this.network.Device.Synchronize();
+            this.graph.Dispose();
+            this.tape.Dispose();
+            this.arena.Dispose();
+        }
+
+        private void Evaluate(Tensor x, Tensor prediction, Tensor? variance)
+        {
+            int rows = checked((int)x.Rows);
             try
             {
                 NetworkOutput output = this.network.Forward(this.tape, x, this.features.SliceRows(0, rows), this.labels.SliceRows(0, rows));
@@ -93,16 +118,8 @@ internal sealed class SampleDrawer(DiffusionMamba network, RunConfig config)
             }
             finally
             {
-                this.network.Device.Cancellation = default;
                 this.tape.Reset();
             }
-        }
-
-        public void Dispose()
-        {
-            this.network.Device.Synchronize();
-            this.tape.Dispose();
-            this.arena.Dispose();
         }
     }
 }

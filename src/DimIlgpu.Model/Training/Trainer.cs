@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using DimIlgpu.Autograd;
 using DimIlgpu.Kernels;
 using DimIlgpu.Model.Data;
 using DimIlgpu.Model.Diffusion;
@@ -14,38 +13,21 @@ namespace DimIlgpu.Model.Training;
 /// </remarks>
 public sealed class Trainer : IDisposable
 {
-    // Random draws of a step are told apart by their slot; 0 is the noise of the device.
-    private const int DrawSlot = 1, DropoutSlot = 2;
     private const int SamplesPerClass = 4, MostSamples = 64;
 
     private readonly RunFolder folder;
     private readonly IDataSet data;
-    private readonly Device device;
-    private readonly IObjective objective;
-    private readonly AdamWOptimizer optimizer;
-    private readonly Tape tape;
-    private readonly TrainingMemory memory;
+    private readonly Learner learner;
 
     private Trainer(RunFolder folder, IDataSet data, Device device)
     {
-        (this.folder, this.data, this.device) = (folder, data, device);
-        RunConfig config = folder.Config;
-        CheckFit(config, data);
-        this.objective = config.Diffusion.CreateObjective();
-        this.Network = new(config.Model, device);
-        this.optimizer = new(this.Network.Parameters, new()
-        {
-            LearningRate = config.Training.LearningRate,
-            Beta2 = Math.Min(config.Training.Beta2, 0.999999),
-            WeightDecay = config.Training.WeightDecay,
-            MaxGradientNorm = config.Training.MaxGradientNorm,
-        });
-        this.tape = new(device);
-        this.memory = new(device, config.Training.BatchSize, config.Model.Sample.Length);
+        (this.folder, this.data) = (folder, data);
+        CheckFit(folder.Config, data);
+        this.learner = new(folder.Config, device);
     }
 
     /// <summary>The network that is trained.</summary>
-    public DiffusionMamba Network { get; }
+    public DiffusionMamba Network => this.learner.Network;
 
     /// <summary>Steps done.</summary>
     public long Step { get; private set; }
@@ -114,12 +96,13 @@ public sealed class Trainer : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => this.learner.Dispose();
+
+    /// <summary>The classes of the samples that are drawn while a run goes on.</summary>
+    internal static int[] GridLabels(RunConfig config)
     {
-        this.device.Synchronize();
-        this.memory.Dispose();
-        this.tape.Dispose();
-        this.Network.Dispose();
+        int classes = config.Model.Classes, each = Math.Clamp(MostSamples / classes, 1, SamplesPerClass);
+        return [.. Enumerable.Range(0, Math.Min(classes, MostSamples)).SelectMany(c => Enumerable.Repeat(c, each))];
     }
 
     private static void CheckFit(RunConfig config, IDataSet data)
@@ -155,13 +138,11 @@ public sealed class Trainer : IDisposable
 
         while (this.Step < this.Options.Steps && !cancellation.IsCancellationRequested)
         {
-            double loss = this.Learn(loader, cancellation);
-            if (double.IsNaN(loss))
+            if (this.Learn(loader, cancellation) is not (double loss, double norm))
             {
                 break;
             }
 
-            double norm = this.optimizer.ReadNorm();
             if (!double.IsFinite(loss) || !double.IsFinite(norm))
             {
                 throw new NonFiniteLossException(this.Step + 1, this.folder.LatestCheckpoint);
@@ -198,80 +179,23 @@ public sealed class Trainer : IDisposable
         cancellation.ThrowIfCancellationRequested();
     }
 
-    /// <summary>One step; the mean loss, or NaN where it was cancelled before anything changed.</summary>
-    private double Learn(BatchLoader loader, CancellationToken cancellation)
+    /// <summary>One step; its loss and the norm of its gradient, or null where it was cancelled before anything changed.</summary>
+    private (double Loss, double Norm)? Learn(BatchLoader loader, CancellationToken cancellation)
     {
-        double sum = 0;
-        int size = this.Options.BatchSize;
-        float[] losses = new float[size];
-        for (int part = 0; part < this.Options.Accumulate; part++)
-        {
-            ulong stream = (ulong)((this.Step * this.Options.Accumulate) + part);
-            Batch batch = loader.Next(CancellationToken.None);
-            TrainingDraw draw = new(this.objective, new RandomSequence(this.Options.Seed, stream, DrawSlot), size);
-            this.memory.Upload(batch, this.Drop(batch.Labels, stream), draw, this.Options.Seed, stream);
-            try
-            {
-                sum += this.Evaluate(losses, cancellation) / size;
-            }
-            catch (OperationCanceledException)
-            {
-                this.Network.Parameters.Gradients!.Value.Clear();
-                return double.NaN;
-            }
-
-            if (!double.IsFinite(sum))
-            {
-                throw new NonFiniteLossException(this.Step + 1, this.folder.LatestCheckpoint);
-            }
-        }
-
-        this.optimizer.Step(
-            this.Step + 1, this.Options.LearningRateAt(this.Step + 1), this.Options.EmaDecayAt(this.Step + 1), this.Options.Accumulate);
-        return sum / this.Options.Accumulate;
-    }
-
-    /// <summary>Adds to the gradients; the sum of the losses. Only here may a step be given up between two launches: nothing else has changed yet.</summary>
-    private double Evaluate(float[] losses, CancellationToken cancellation)
-    {
-        this.device.Cancellation = cancellation;
         try
         {
-            Variable loss = this.Loss();
-            this.tape.Backward(loss, this.memory.Seed);
-            loss.Value.Download(losses);
-            return losses.Sum(l => (double)l);
+            for (int part = 0; part < this.Options.Accumulate; part++)
+            {
+                this.learner.Add(loader.Next(CancellationToken.None), this.Step, part, cancellation);
+            }
         }
-        finally
+        catch (OperationCanceledException)
         {
-            this.device.Cancellation = default;
-            this.tape.Reset();
-        }
-    }
-
-    /// <summary>x_t = a x₀ + s ε; the loss of each sample between the network's prediction and the target.</summary>
-    private Variable Loss()
-    {
-        Tensor sample = this.memory.Sample, noise = this.tape.Rent(sample.Shape), noisy = this.tape.Rent(sample.Shape);
-        Noise.Normal(this.device, this.memory.NoiseState, 0, noise);
-        Mix.Forward(this.device, [sample, noise], this.memory.Noising, noisy);
-        NetworkOutput output = this.Network.Forward(
-            this.tape, noisy, this.memory.Features, this.memory.Labels, this.Options.CheckpointBlocks);
-        if (output.Variance is { } variance)
-        {
-            return DiffusionLoss.Of(this.tape, output.Prediction, variance, sample, noise, this.memory.Losses, this.memory.Bound);
+            return null;
         }
 
-        Tensor target = this.tape.Rent(sample.Shape);
-        Mix.Forward(this.device, [sample, noise], this.memory.Target, target);
-        return DiffusionLoss.Of(this.tape, output.Prediction, target, this.memory.Losses);
-    }
-
-    private int[] Drop(int[] labels, ulong stream)
-    {
-        RandomSequence random = new(this.Options.Seed, stream, DropoutSlot);
-        int none = this.folder.Config.Model.Classes;
-        return [.. labels.Select(l => random.NextDouble() < this.Options.LabelDropout ? none : l)];
+        this.learner.Update(this.Step + 1);
+        return this.learner.Read();
     }
 
     private long Save(ITrainingObserver? observer)
@@ -290,12 +214,9 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        int classes = this.folder.Config.Model.Classes;
-        int each = Math.Clamp(MostSamples / classes, 1, SamplesPerClass);
-        int[] labels = [.. Enumerable.Range(0, Math.Min(classes, MostSamples)).SelectMany(c => Enumerable.Repeat(c, each))];
         try
         {
-            observer.OnSamples(this.Sample(labels, this.Options.Seed, cancellation));
+            observer.OnSamples(this.Sample(GridLabels(this.folder.Config), this.Options.Seed, cancellation));
         }
         catch (OperationCanceledException)
         {

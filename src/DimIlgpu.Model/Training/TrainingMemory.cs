@@ -10,7 +10,7 @@ internal sealed class TrainingMemory : IDisposable
     private readonly Arena arena;
     private readonly float[] features;
 
-    public TrainingMemory(Device device, int batch, int length)
+    public TrainingMemory(Device device, int batch, int length, int parts)
     {
         this.arena = new(device, blockLength: 1 << 16);
         this.features = new float[batch * TimestepFeatures.DefaultWidth];
@@ -20,9 +20,11 @@ internal sealed class TrainingMemory : IDisposable
         this.NoiseState = this.arena.Rent(new(1, 4));
         this.Noising = this.arena.Rent(new(batch, Mix.Width));
         this.Target = this.arena.Rent(new(batch, Mix.Width));
-        this.Losses = this.arena.Rent(new(batch, Mix.Width));
+        this.Weights = this.arena.Rent(new(batch, Mix.Width));
         this.Bound = this.arena.Rent(new(batch, VariationalBound.Width));
         this.Seed = this.arena.Rent(new(batch, 1));
+        this.Losses = this.arena.Rent(new(batch, 1));
+        this.Results = this.arena.Rent(new(((long)parts * batch) + 1, 1));
         this.Seed.Upload([.. Enumerable.Repeat(1f / batch, batch)]);
     }
 
@@ -45,13 +47,25 @@ internal sealed class TrainingMemory : IDisposable
     public Tensor Target { get; }
 
     /// <summary>Weights of the parts of the loss.</summary>
-    public Tensor Losses { get; }
+    public Tensor Weights { get; }
 
     /// <summary>Coefficients of the variational bound.</summary>
     public Tensor Bound { get; }
 
     /// <summary>1/B: the gradient of the mean of the losses.</summary>
     public Tensor Seed { get; }
+
+    /// <summary>The losses of the samples of one part, (B, 1).</summary>
+    public Tensor Losses { get; }
+
+    /// <summary>What the host reads of a step: the losses of all parts, and the norm of the gradient.</summary>
+    public Tensor Results { get; }
+
+    /// <summary>Puts the losses of a part among the results.</summary>
+    public void KeepLosses(int part) => this.Results.SliceRows(part * this.Losses.Rows, this.Losses.Rows).CopyFrom(this.Losses);
+
+    /// <summary>Puts the norm of the gradient among the results.</summary>
+    public void KeepNorm(Tensor norm) => this.Results.SliceRows(this.Results.Rows - 1, 1).CopyFrom(norm);
 
     /// <summary>Uploads one batch with its random choices.</summary>
     public void Upload(Batch batch, ReadOnlySpan<int> labels, TrainingDraw draw, ulong seed, ulong stream)
@@ -63,7 +77,7 @@ internal sealed class TrainingMemory : IDisposable
         this.NoiseState.Upload(RandomSequence.State(seed, stream));
         this.Noising.Upload(draw.Noising.Span);
         this.Target.Upload(draw.Target.Span);
-        this.Losses.Upload(draw.Losses.Span);
+        this.Weights.Upload(draw.Losses.Span);
         if (!draw.Bound.IsEmpty)
         {
             this.Bound.Upload(draw.Bound.Span);

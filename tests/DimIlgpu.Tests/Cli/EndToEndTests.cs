@@ -94,5 +94,13 @@ public sealed class EndToEndTests
         JsonElement facts = JsonDocument.Parse(info.Output).RootElement;
         Assert.Equal((28, 1152, 256), (facts.GetProperty("depth").GetInt32(), facts.GetProperty("width").GetInt32(), facts.GetProperty("tokens").GetInt32()));
         Assert.True(facts.GetProperty("trainingBytes").GetInt64() > facts.GetProperty("samplingBytes").GetInt64());
+
+        string[] memory = ["info", "--size", "DiM-XL/2", "--batch", "8", "--precision", "bf16", "--memory"];
+        JsonElement plans = JsonDocument.Parse((await Cli.RunAsync([.. memory, "--json"])).Output).RootElement.GetProperty("memory");
+        Assert.True(
+            Activations("train") > 4 * Activations("trainCheckpointingBlocks") && Activations("trainCheckpointingBlocks") > Activations("sample"));
+        Assert.Contains("moving average", (await Cli.RunAsync(memory)).Output, StringComparison.Ordinal);
+
+        long Activations(string plan) => plans.GetProperty(plan).GetProperty("activations").GetInt64();
     }
 }

@@ -146,6 +146,32 @@ public sealed class DiffusionMambaTests
         results[1].ShouldBe([.. results[0].Select(v => (double)v)], 1e-3, 1e-3);
     }
 
+    public static TheoryData<TestDevice> MixedDevices => Devices.Mixed.Any() ? [.. Devices.Mixed] : [TestDevice.OpenClBf16];
+
+    // Predictions and the gradient of all parameters together, as vectors: rounding to eight bits turns them by little.
+    [Theory, MemberData(nameof(MixedDevices))]
+    public void Mixed_precision_points_where_float32_does(TestDevice kind)
+    {
+        Assert.SkipUnless(Devices.IsPresent(kind), $"This machine has no {kind}.");
+        (float[] Prediction, float[] Gradient)[] results = [.. new[] { TestDevice.Cpu16, kind }.Select(k =>
+        {
+            using DeviceLease lease = Devices.Open(k);
+            Device device = lease.Device;
+            using DiffusionMamba network = new(Small, device);
+            Randomize(network, 0.3f);
+            using Arena arena = new(device);
+            using Tape tape = new(device);
+            NetworkOutput output = Run(network, tape, arena);
+            Tensor value = output.Prediction.Value;
+            Assert.Equal(ElementType.Float32, value.ElementType);
+            float[] prediction = value.ToArray();
+            tape.Backward(output.Prediction, arena.Upload(Data.Random(3, (int)value.Shape.Length), value.Shape));
+            return (prediction, network.Parameters.Gradients!.Value.ToArray());
+        })];
+        Assert.InRange(Distance(results[0].Prediction, results[1].Prediction), 1e-5, 0.02);
+        Assert.InRange(Distance(results[0].Gradient, results[1].Gradient), 1e-5, 0.03);
+    }
+
     [Fact]
     public void Sizes_that_do_not_fit_are_refused_by_name()
     {
@@ -155,6 +181,10 @@ public sealed class DiffusionMambaTests
         Assert.Throws<ArgumentException>(() => (Small with { States = 20 }).Validated());
         Assert.Throws<ArgumentException>(() => (Small with { Width = 30 }).Validated());
     }
+
+    /// <summary>‖actual − expected‖ / ‖expected‖.</summary>
+    private static double Distance(float[] expected, float[] actual) => Math.Sqrt(
+        expected.Zip(actual, (a, b) => Math.Pow(a - (double)b, 2)).Sum() / expected.Sum(v => (double)v * v));
 
     internal static void Randomize(DiffusionMamba network, float scale)
     {

@@ -42,6 +42,23 @@ public sealed class TrainerTests
         Assert.All(expected.Losses.Zip(actual.Losses), p => Assert.Equal(p.First, p.Second, 1e-3));
     }
 
+    public static TheoryData<TestDevice> MixedDevices => Devices.Mixed.Any() ? [.. Devices.Mixed] : [TestDevice.OpenClBf16];
+
+    // Rounded to eight bits the losses wander, but they fall as true float32's do.
+    [Theory, MemberData(nameof(MixedDevices))]
+    public async Task Mixed_precision_learns_as_float32_does(TestDevice kind)
+    {
+        Assert.SkipUnless(Devices.IsPresent(kind), $"This machine has no {kind}.");
+        using TemporaryFolder folder = new();
+        Recorder expected = new(), actual = new();
+        await Train(folder.File("a"), Config(60), TestDevice.Cpu16, expected);
+        await Train(folder.File("b"), Config(60), kind, actual);
+        Assert.Equal(60, actual.Losses.Count);
+        Assert.All(expected.Losses.Zip(actual.Losses), p => Assert.Equal(p.First, p.Second, 0.05 * p.First));
+        Assert.Equal(expected.Losses.TakeLast(20).Average(), actual.Losses.TakeLast(20).Average(), 0.01);
+        Assert.NotEqual(expected.Losses, actual.Losses);
+    }
+
     [Fact]
     public async Task Averaged_parts_of_a_batch_are_one_step()
     {

@@ -15,4 +15,19 @@ public sealed class ColumnSumTests
         [(Data.Random(1, 2 * rows * columns), new Shape(2 * rows, columns))],
         (tape, x) => tape.ColumnSum(x[0], groups: 2),
         x => ColumnSumReference.Forward(x[0], 2, columns));
+
+    public static TheoryData<TestDevice> AllDevices => [.. Devices.All];
+
+    // More parts than are added up at once, of unequal length.
+    [Theory, MemberData(nameof(AllDevices))]
+    public void A_long_column_is_added_up_in_two_steps(TestDevice kind)
+    {
+        const int rows = 2201, columns = 4;
+        using DeviceLease lease = Devices.Open(kind);
+        using Arena arena = new(lease.Device);
+        double[] x = Data.Random(1, 2 * rows * columns);
+        Tensor y = arena.Upload([1, 2, 3, 4, 5, 6, 7, 8], new(2, columns));
+        ColumnSum.Forward(lease.Device, arena.Upload(x, new(2 * rows, columns)), new(y, Add: true));
+        y.ShouldBe([.. ColumnSumReference.Forward(x, 2, columns).Select((sum, i) => sum + i + 1)], 2e-5, 2e-5);
+    }
 }

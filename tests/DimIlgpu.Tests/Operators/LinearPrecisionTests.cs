@@ -77,6 +77,112 @@ public sealed class LinearPrecisionTests
         wide.ShouldBe(expected, 1e-5, 5e-4);
     }
 
+    // X and dX, W, and Y and dY, each float32 or bfloat16. Where 8 divides the columns operands are read as they are, and
+    // results written in chunks; a batch of two, edges of steps and of tiles, a single row and column.
+    public static IEnumerable<TheoryDataRow<TestDevice, string, int, int, int, int>> StoredCases =>
+        from device in BFloat16Kinds
+        from narrow in new[] { "x w y", "x y", "w", "y" }
+        from shape in IsSimulated(device)
+            ? [(2, 9, 16, 72), (1, 70, 66, 20), (1, 1, 1, 1)]
+            : new (int Batch, int M, int N, int K)[] { (2, 9, 16, 72), (1, 70, 66, 20), (1, 1, 1, 1), (2, 1030, 264, 136), (3, 257, 129, 1032), (1, 4096, 1152, 768) }
+        select new TheoryDataRow<TestDevice, string, int, int, int, int>(device, narrow, shape.Item1, shape.Item2, shape.Item3, shape.Item4);
+
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(StoredCases))]
+    public void Stored_as_bfloat16_it_is_the_same_product(TestDevice kind, string narrow, int batch, int m, int n, int k) =>
+        Check_stored(kind, narrow, batch, m, n, k, null);
+
+    // What only large results choose by themselves: large tiles, several to a group; and reductions cut into parts, of all
+    // tiles or of the last ones.
+    public static IEnumerable<TheoryDataRow<TestDevice, bool, int, int>> Plans =>
+        from device in BFloat16Kinds
+        from plan in new[] { (true, int.MaxValue, 1), (true, 1, 2), (false, 1, 2), (false, 0, 1) }
+        select new TheoryDataRow<TestDevice, bool, int, int>(device, plan.Item1, plan.Item2, plan.Item3);
+
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(Plans))]
+    public void Every_plan_computes_the_same_product(TestDevice kind, bool isLarge, int whole, int parts) =>
+        Check_stored(kind, "x w y", 2, 258, 136, 72, new LinearPlan(isLarge, whole, parts));
+
+    // The columns beside a view are not numbers: one that is read would show. Chunks of the first view can be read and
+    // written in place, those of the second cannot.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(BFloat16Kinds))]
+    public void A_view_of_bfloat16_columns_is_read_and_written_alone(TestDevice kind)
+    {
+        Check_view(kind, 70, 40, 72, 8);
+        Check_view(kind, 9, 20, 12, 3);
+    }
+
+    private static void Check_stored(TestDevice kind, string narrow, int batch, int m, int n, int k, LinearPlan? plan)
+    {
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        ElementType typeOfX = Type(narrow, 'x'), typeOfW = Type(narrow, 'w'), typeOfY = Type(narrow, 'y');
+        double[] x = Rounded(device, Data.Normal(1, batch * m * k)), w = Rounded(device, Data.Normal(2, batch * n * k));
+        double[] b = Data.Normal(3, batch * n), dy = Rounded(device, Data.Normal(4, batch * m * n));
+        double[] seedOfX = Rounded(device, Data.Normal(5, x.Length)), seedOfW = Data.Normal(6, w.Length);
+        Tensor tx = arena.Upload(x, new(batch * m, k), typeOfX), tw = arena.Upload(w, new(batch * n, k), typeOfW);
+        Tensor y = arena.Rent(new(batch * m, n), type: typeOfY), tdy = arena.Upload(dy, y.Shape, typeOfY);
+        double absolute = 1.6e-5 * Math.Sqrt(Math.Max(Math.Max(m, n), k));
+
+        LinearTensorCores.Forward(device, tx, tw, arena.Upload(b, new(batch, n)), y, batch, plan);
+        y.ShouldBe(LinearReference.Forward(x, w, b, batch, m, n, k), Relative(typeOfY), absolute, "y");
+
+        double[][] expected = LinearReference.Adjoint(x, w, dy, batch, m, n, k);
+        Tensor dx = arena.Rent(tx.Shape, type: typeOfX), dw = arena.Rent(tw.Shape);
+        LinearTensorCores.Backward(device, tx, tw, tdy, new(dx, Add: false), new(dw, Add: false), batch, plan);
+        dx.ShouldBe(expected[0], Relative(typeOfX), absolute, "dx");
+        dw.ShouldBe(expected[1], 1e-5, absolute, "dw");
+
+        dx.Upload([.. seedOfX.Select(v => (float)v)]);
+        dw.Upload([.. seedOfW.Select(v => (float)v)]);
+        LinearTensorCores.Backward(device, tx, tw, tdy, new(dx, Add: true), null, batch, plan);
+        LinearTensorCores.Backward(device, tx, tw, tdy, null, new(dw, Add: true), batch, plan);
+        dx.ShouldBe([.. expected[0].Zip(seedOfX, (a, s) => a + s)], Relative(typeOfX), absolute, "dx added");
+        dw.ShouldBe([.. expected[1].Zip(seedOfW, (a, s) => a + s)], 1e-5, absolute, "dw added");
+    }
+
+    private static void Check_view(TestDevice kind, int m, int n, int k, int start)
+    {
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        double[] x = Rounded(device, Data.Normal(1, m * k)), w = Rounded(device, Data.Normal(2, n * k));
+        double[] dy = Rounded(device, Data.Normal(3, m * n));
+        Tensor tw = Columns(arena, w, n, k, start).View;
+        (Tensor wholeX, Tensor tx) = Columns(arena, x, m, k, start);
+        (Tensor wholeY, Tensor y) = Columns(arena, dy, m, n, start);
+        (Tensor wholeDx, Tensor dx) = Columns(arena, new double[x.Length], m, k, start);
+        Tensor dw = arena.Rent(new(n, k));
+        double[][] expected = LinearReference.Adjoint(x, w, dy, 1, m, n, k);
+        Linear.Backward(device, tx, tw, y, new(dx, Add: false), new(dw, Add: false), null);
+        Linear.Forward(device, tx, tw, null, y);
+        double relative = Relative(ElementType.BFloat16), absolute = 1.6e-5 * Math.Sqrt(Math.Max(Math.Max(m, n), k));
+        y.ShouldBe(LinearReference.Forward(x, w, null, 1, m, n, k), relative, absolute, "y");
+        dx.ShouldBe(expected[0], relative, absolute, "dx");
+        dw.ShouldBe(expected[1], 1e-5, absolute, "dw");
+        Assert.All([wholeX, wholeY, wholeDx], whole => Assert.All(
+            whole.ToArray().Where((_, i) => i % whole.Columns < start || i % whole.Columns >= whole.Columns - 8), v => Assert.True(float.IsNaN(v))));
+    }
+
+    /// <summary>Columns of a matrix in which all others are not numbers.</summary>
+    private static (Tensor Whole, Tensor View) Columns(Arena arena, double[] values, int rows, int columns, int start)
+    {
+        int width = start + columns + 8;
+        double[] all = [.. Enumerable.Range(0, rows * width).Select(i => i % width >= start && i % width < start + columns
+            ? values[(i / width * columns) + (i % width) - start]
+            : double.NaN)];
+        Tensor whole = arena.Upload(all, new(rows, width), ElementType.BFloat16);
+        return (whole, whole.Slice(start, columns));
+    }
+
+    // A result is rounded once, by at most half a unit of its 8 bits.
+    private static double Relative(ElementType type) => type == ElementType.BFloat16 ? 1.0 / 256 : 1e-5;
+
+    private static ElementType Type(string narrow, char name) =>
+        narrow.Contains(name, StringComparison.Ordinal) ? ElementType.BFloat16 : ElementType.Float32;
+
+    public static TheoryData<TestDevice> BFloat16Kinds => [.. Devices.Rounding.Where(d => d is TestDevice.SimtBf16 or TestDevice.CudaBf16)];
+
     public static TheoryData<TestDevice> FastKinds => [.. Devices.Rounding.Where(d => !IsSimulated(d))];
 
     [Theory(SkipTestWithoutData = true), MemberData(nameof(FastKinds))]

@@ -34,6 +34,34 @@ public sealed class SelectiveScanTests
     public void Simulated_threads_give_the_reference(int length, int chunks) =>
         Check(TestDevice.Simt, batch: 1, length, channels: 3, states: 8, chunks, relative: 1e-4, absolute: 1e-4);
 
+    public static TheoryData<TestDevice> Gpus => [.. Devices.All.Where(d => d is TestDevice.Simt or TestDevice.OpenCl or TestDevice.Cuda)];
+
+    public static MatrixTheoryData<TestDevice, int> FastGpus => new([.. Devices.Fast.Where(d => d is TestDevice.OpenCl or TestDevice.Cuda)], [20, 256]);
+
+    public static MatrixTheoryData<TestDevice, int, int> NarrowOracle =>
+        new([.. Devices.Fast.Where(d => d is TestDevice.OpenCl or TestDevice.Cuda)], [8, 16], Lengths);
+
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(NarrowOracle))]
+    public void Meets_the_oracle_in_bfloat16(TestDevice kind, int states, int length) => Check(
+        kind, batch: 2, length, channels: 4, states, chunks: 0, relative: 3e-2, absolute: 5e-2, ElementType.BFloat16);
+
+    // More than 16 states run 16 at a time.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(FastGpus))]
+    public void Many_states_give_the_reference(TestDevice kind, int states) =>
+        Check(kind, batch: 1, length: 70, channels: 36, states, chunks: 2, relative: 2e-4, absolute: 2e-4);
+
+    [Theory, MemberData(nameof(Gpus))]
+    public void A_mixture_of_element_types_is_refused(TestDevice kind)
+    {
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        ScanInputs inputs = Upload(arena, Inputs(1, 4, 4, 4), 1, 4, 4, 4);
+        ArgumentException e = Assert.Throws<ArgumentException>(() => SelectiveScan.Forward(
+            device, inputs with { B = arena.Rent(inputs.B.Shape, type: ElementType.BFloat16) }, arena.Rent(inputs.U.Shape), 1, null));
+        Assert.Contains("holds BFloat16; expected Float32", e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void The_reference_adjoint_matches_central_differences() => Gradient.ShouldMatch(
         new SelectiveScanReference(2, 5, 3, 4).Forward, new SelectiveScanReference(2, 5, 3, 4).Adjoint, Inputs(2, 5, 3, 4));
@@ -99,23 +127,33 @@ public sealed class SelectiveScanTests
     }
 
     private static void Check(
-        TestDevice kind, int batch, int length, int channels, int states, int chunks, double relative, double absolute)
+        TestDevice kind, int batch, int length, int channels, int states, int chunks, double relative, double absolute,
+        ElementType type = ElementType.Float32)
     {
         using DeviceLease lease = Devices.Open(kind);
         Device device = lease.Device;
         using Arena arena = new(device);
         double[][] x = Inputs(batch, length, channels, states);
+        if (type == ElementType.BFloat16)
+        {
+            foreach (int i in new[] { 0, 1, 3, 4 })
+            {
+                x[i] = [.. x[i].Select(Data.RoundToBFloat16)];
+            }
+        }
+
         Shape[] shapes = Shapes(batch, length, channels, states);
-        ScanInputs inputs = Upload(arena, x, batch, length, channels, states);
+        ScanInputs inputs = Upload(arena, x, batch, length, channels, states, type);
         SelectiveScanReference reference = new(batch, length, channels, states);
-        Tensor y = arena.Rent(shapes[0]);
+        Tensor y = arena.Rent(shapes[0], type: type);
         Tensor checkpoints = arena.Rent(SelectiveScan.CheckpointShape(device, batch, length, states, channels));
         SelectiveScan.Forward(device, inputs, y, batch, checkpoints, chunks);
         y.ShouldBe(reference.Forward(x), relative, absolute, "y");
 
         double[] dy = Data.Normal(50, y.ToArray().Length);
-        Tensor[] gradients = [.. shapes.Select(s => arena.Rent(s))];
-        SelectiveScan.Backward(device, inputs, checkpoints, arena.Upload(dy, shapes[0]), batch, new(
+        dy = type == ElementType.BFloat16 ? [.. dy.Select(Data.RoundToBFloat16)] : dy;
+        Tensor[] gradients = [.. shapes.Select((s, i) => arena.Rent(s, type: TypeOf(i, type)))];
+        SelectiveScan.Backward(device, inputs, checkpoints, arena.Upload(dy, shapes[0], type), batch, new(
             new(gradients[0], false), new(gradients[1], false), new(gradients[2], false), new(gradients[3], false),
             new(gradients[4], false), new(gradients[5], false)), chunks);
         double[][] expected = reference.Adjoint(x, dy);
@@ -154,9 +192,14 @@ public sealed class SelectiveScanTests
         ];
     }
 
-    private static ScanInputs Upload(Arena arena, double[][] x, int batch, int length, int channels, int states)
+    // A_log and D, which are learned, stay float32.
+    private static ElementType TypeOf(int input, ElementType type) => input is 2 or 5 ? ElementType.Float32 : type;
+
+    private static ScanInputs Upload(
+        Arena arena, double[][] x, int batch, int length, int channels, int states, ElementType type = ElementType.Float32)
     {
-        Tensor[] t = [.. x.Zip(Shapes(batch, length, channels, states), arena.Upload)];
+        Shape[] shapes = Shapes(batch, length, channels, states);
+        Tensor[] t = [.. x.Select((values, i) => arena.Upload(values, shapes[i], TypeOf(i, type)))];
         return new(t[0], t[1], t[2], t[3], t[4], t[5]);
     }
 }

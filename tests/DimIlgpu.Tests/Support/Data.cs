@@ -20,9 +20,16 @@ internal static class Data
             Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
     }
 
-    public static Tensor Upload(this Arena arena, double[] values, Shape shape)
+    /// <summary>The nearest value of 8 significant bits, ties to even.</summary>
+    public static double RoundToBFloat16(double value)
     {
-        Tensor tensor = arena.Rent(shape);
+        int bits = BitConverter.SingleToInt32Bits((float)value);
+        return BitConverter.Int32BitsToSingle((bits + 0x7fff + ((bits >> 16) & 1)) & ~0xffff);
+    }
+
+    public static Tensor Upload(this Arena arena, double[] values, Shape shape, ElementType type = ElementType.Float32)
+    {
+        Tensor tensor = arena.Rent(shape, type: type);
         tensor.Upload([.. values.Select(v => (float)v)]);
         return tensor;
     }

@@ -18,6 +18,7 @@ public enum TestDevice
     SimtBf16,
     CudaTf32,
     CudaBf16,
+    OpenClBf16,
 }
 
 internal static class Devices
@@ -35,11 +36,14 @@ internal static class Devices
     public static IEnumerable<TestDevice> Fast { get; } = [.. All.Where(d => d != TestDevice.Simt)];
 
     /// <summary>Those that round the operands of products: tensor cores, and the simulated threads that stand in for them.</summary>
-    public static IEnumerable<TestDevice> Rounding { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "", d => d >= TestDevice.SimtTf32);
+    public static IEnumerable<TestDevice> Rounding { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "", d => d is >= TestDevice.SimtTf32 and <= TestDevice.CudaBf16);
+
+    /// <summary>Those that store activations in bfloat16, but for the simulated threads, which are slow.</summary>
+    public static IEnumerable<TestDevice> Mixed { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "", d => d is TestDevice.CudaBf16 or TestDevice.OpenClBf16);
 
     public static bool IsPresent(TestDevice kind) => kind switch
     {
-        TestDevice.OpenCl => Found.Any(d => d.Id.StartsWith("opencl", StringComparison.Ordinal)),
+        TestDevice.OpenCl or TestDevice.OpenClBf16 => Found.Any(d => d.Id.StartsWith("opencl", StringComparison.Ordinal)),
         TestDevice.Cuda or TestDevice.CudaTf32 or TestDevice.CudaBf16 => Found.Any(d => d.Id.StartsWith("cuda", StringComparison.Ordinal)),
         _ => true,
     };
@@ -60,6 +64,7 @@ internal static class Devices
         TestDevice.SimtBf16 => Device.OpenSimt(MatrixPrecision.BFloat16),
         TestDevice.CudaTf32 => Device.Open("cuda", new() { MatrixPrecision = MatrixPrecision.TensorFloat32 }),
         TestDevice.CudaBf16 => Device.Open("cuda", new() { MatrixPrecision = MatrixPrecision.BFloat16 }),
+        TestDevice.OpenClBf16 => Device.Open("opencl", new() { MatrixPrecision = MatrixPrecision.BFloat16 }),
         TestDevice.Cpu16 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 16 }),
         TestDevice.Cpu8 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 8 }),
         TestDevice.Cpu4 => Device.Open("cpu", new() { Threads = 2, LaneWidth = 4 }),

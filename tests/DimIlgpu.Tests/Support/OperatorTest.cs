@@ -5,7 +5,8 @@ using Xunit;
 namespace DimIlgpu.Tests;
 
 /// <summary>
-/// Runs an operator on a device and holds its result and every gradient against a double-precision reference.
+/// Runs an operator on a device and holds its result and every gradient against a double-precision reference; on devices
+/// that have bfloat16 once more with everything stored in it.
 /// </summary>
 /// <remarks>
 /// The gradient of the reference is taken by central differences of Σ dy·f, or by the reference's own adjoint
@@ -29,6 +30,29 @@ internal static class OperatorTest
         double absolute = 2e-5,
         Func<double[][], double[], double[][]>? adjoint = null)
     {
+        Run(kind, ElementType.Float32, inputs, operation, reference, relative, absolute, adjoint);
+        if (kind is TestDevice.Simt or TestDevice.OpenCl or TestDevice.Cuda)
+        {
+            (double[], Shape)[] rounded = [.. inputs.Select(i => (i.Values.Select(Data.RoundToBFloat16).ToArray(), i.Shape))];
+            Run(
+                kind, ElementType.BFloat16, rounded, operation, reference,
+                Math.Max(relative, Narrow), Math.Max(absolute, Narrow), adjoint);
+        }
+    }
+
+    // Half a unit in the last of 8 bits is 2e-3; what is stored between adjoints is rounded more than once.
+    private const double Narrow = 1e-2;
+
+    private static void Run(
+        TestDevice kind,
+        ElementType type,
+        (double[] Values, Shape Shape)[] inputs,
+        Func<Tape, Variable[], Variable> operation,
+        Func<double[][], double[]> reference,
+        double relative,
+        double absolute,
+        Func<double[][], double[], double[][]>? adjoint)
+    {
         using DeviceLease lease = Devices.Open(kind);
         Device device = lease.Device;
         using Tape tape = new(device);
@@ -36,8 +60,9 @@ internal static class OperatorTest
         double[][] values = [.. inputs.Select(i => i.Values)];
         double[] expected = reference(values);
         double[] seed = Data.Random(99, expected.Length);
+        seed = type == ElementType.Float32 ? seed : [.. seed.Select(Data.RoundToBFloat16)];
 
-        Variable[] variables = [.. inputs.Select(i => tape.Leaf(arena.Upload(i.Values, i.Shape)))];
+        Variable[] variables = [.. inputs.Select(i => tape.Leaf(arena.Upload(i.Values, i.Shape, type)))];
         Variable y = operation(tape, variables);
         y.Value.ShouldBe(expected, relative, absolute, "y");
         tape.Backward(y, arena.Upload(seed, y.Value.Shape));

@@ -21,7 +21,7 @@ public sealed class AdamWTests
         double[]? e = average ? [.. p] : null;
         Tensor pDevice = arena.Upload(p, shape), mDevice = arena.Upload(m, shape), vDevice = arena.Upload(v, shape);
         Tensor? eDevice = average ? arena.Upload(p, shape) : null;
-        Tensor state = arena.Rent(UpdateState.Shape);
+        Tensor state = arena.Rent(UpdateState.Shape), copy = arena.Rent(shape, type: kind < TestDevice.Simt ? ElementType.Float32 : ElementType.BFloat16);
         for (int step = 1; step <= 4; step++)
         {
             double[] g = Data.Normal(10 + step, length);
@@ -37,7 +37,7 @@ public sealed class AdamWTests
             UpdateState.At(step, learningRate, Constants.Beta1, Constants.Beta2, decay, accumulation: 2).Upload(state);
             SquaredNorm.Update(device, gDevice, UpdateState.SquaredNorm(state));
             ClipScale.Update(device, state, 0.5f);
-            AdamW.Update(device, pDevice, gDevice, mDevice, vDevice, eDevice, state, Constants);
+            AdamW.Update(device, pDevice, gDevice, mDevice, vDevice, eDevice, state, Constants, copy);
             AdamWReference.Update(p, g, m, v, e, step, learningRate, decay, scale, Constants);
             gDevice.ShouldBe(g, 0, 1e-30, "g");
         }
@@ -45,6 +45,8 @@ public sealed class AdamWTests
         pDevice.ShouldBe(p, 2e-6, 1e-6, "p");
         mDevice.ShouldBe(m, 2e-6, 1e-7, "m");
         vDevice.ShouldBe(v, 1e-5, 1e-9, "v");
+        float[] values = pDevice.ToArray();
+        Assert.Equal(kind < TestDevice.Simt ? values : [.. values.Select(x => (float)Data.RoundToBFloat16(x))], copy.ToArray());
         eDevice?.ShouldBe(e!, 2e-6, 1e-6, "e");
     }
 

@@ -59,6 +59,9 @@ internal readonly struct CausalConvolutionBackward(
     Floats x, Floats weight, Floats bias, Floats du, Target dx, Floats partial,
     int xPitch, int duPitch, int channels, int width, int length, int chunk, int chunks, long rows) : IStripKernel
 {
+    // Ten sums and eight taps of each column: four columns do not fit the registers.
+    public static int MostColumnsPerThread => 1;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>

@@ -15,6 +15,10 @@ public static class ColumnSum
     private const int MostParts = 64;
     private const int FewestRows = 32;
 
+    // A GPU has room for more parts at once; they are then added up in two steps.
+    private const int MostGpuParts = 512;
+    private const int LastParts = 16;
+
     /// <summary>Sums the rows of each group.</summary>
     /// <param name="device">Where to run.</param>
     /// <param name="x">Input, (groups · rows per group, columns).</param>
@@ -26,7 +30,7 @@ public static class ColumnSum
         Check.Shape(y.Tensor, new(y.Tensor.Rows, x.Columns), nameof(y));
         Check.Divides(y.Tensor.Rows, x.Rows, nameof(x));
         long rows = x.Rows / y.Tensor.Rows;
-        int parts = Parts(rows);
+        int parts = Parts(device, rows);
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(y.Tensor.Rows * parts, x.Columns));
         device.Strips(
@@ -51,6 +55,13 @@ public static class ColumnSum
     internal static int Parts(long rows) =>
         (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostParts);
 
+    /// <summary>The same for a long column: on a GPU more of them, a multiple of <see cref="LastParts"/>.</summary>
+    private static int Parts(Device device, long rows)
+    {
+        int parts = (int)Math.Min((rows + FewestRows - 1) / FewestRows, MostGpuParts) / LastParts * LastParts;
+        return device.Kind == DeviceKind.Cpu || parts <= MostParts ? Parts(rows) : parts;
+    }
+
     /// <summary>The first row of part <paramref name="part"/> when <paramref name="rows"/> rows are divided evenly.</summary>
     internal static long Begin(long rows, int part, int parts) => rows * part / parts;
 
@@ -59,7 +70,19 @@ public static class ColumnSum
     /// <param name="partial">Partial sums, (groups · parts, columns), dense.</param>
     /// <param name="parts">Parts per group.</param>
     /// <param name="y">Receives the sums, (groups, columns).</param>
-    internal static void Fold(Device device, Tensor partial, int parts, Sink y) => device.Strips(
-        new ColumnSumFold(partial.Memory, y.Tensor.Memory, y.Tensor.Pitch, partial.Columns, parts, y.Add ? 1 : 0),
-        y.Tensor.Rows, y.Tensor.Columns);
+    internal static void Fold(Device device, Tensor partial, int parts, Sink y)
+    {
+        if (parts <= MostParts)
+        {
+            device.Strips(
+                new ColumnSumFold(partial.Memory, y.Tensor.Memory, y.Tensor.Pitch, partial.Columns, parts, y.Add ? 1 : 0),
+                y.Tensor.Rows, y.Tensor.Columns);
+            return;
+        }
+
+        using ArenaScope scope = device.Scratch.Scope();
+        Tensor last = device.Scratch.Rent(new(y.Tensor.Rows * LastParts, partial.Columns));
+        Fold(device, partial, parts / LastParts, new(last, Add: false));
+        Fold(device, last, LastParts, y);
+    }
 }

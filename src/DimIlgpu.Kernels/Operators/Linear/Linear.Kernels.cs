@@ -32,13 +32,13 @@ internal readonly struct LinearTiles(Product product) : IGroupKernel
                 int am = p.A.ColumnStride == 1 ? i / Depth : i % Side, ak = p.A.ColumnStride == 1 ? i % Depth : i / Side;
                 int m = m0 + am, k = k0 + ak;
                 aTile[(ak * Side) + am] = m < p.M && k < end
-                    ? p.A.Memory.View[aBase + (m * p.A.RowStride) + (k * p.A.ColumnStride)]
+                    ? ThreadLane.Read(p.A.Memory, aBase + (m * p.A.RowStride) + (k * p.A.ColumnStride))
                     : 0f;
                 int bn = p.B.ColumnStride == 1 ? i % Side : i / Depth, bk = p.B.ColumnStride == 1 ? i / Side : i % Depth;
                 int n = n0 + bn;
                 k = k0 + bk;
                 bTile[(bk * Side) + bn] = n < p.N && k < end
-                    ? p.B.Memory.View[bBase + (k * p.B.RowStride) + (n * p.B.ColumnStride)]
+                    ? ThreadLane.Read(p.B.Memory, bBase + (k * p.B.RowStride) + (n * p.B.ColumnStride))
                     : 0f;
             }
 
@@ -81,14 +81,14 @@ internal readonly struct LinearTiles(Product product) : IGroupKernel
             long at = (Grid.IdxZ * c.BatchStride) + (m * c.RowStride) + n;
             if (product.Start == LinearStart.Bias)
             {
-                value += product.Bias.Memory.View[(Grid.IdxZ * product.Bias.BatchStride) + n];
+                value += ThreadLane.Read(product.Bias.Memory, (Grid.IdxZ * product.Bias.BatchStride) + n);
             }
             else if (product.Start == LinearStart.Add)
             {
-                value += c.Memory.View[at];
+                value += ThreadLane.Read(c.Memory, at);
             }
 
-            c.Memory.View[at] = value;
+            ThreadLane.Store(c.Memory, at, ThreadLane.Of(value));
         }
     }
 

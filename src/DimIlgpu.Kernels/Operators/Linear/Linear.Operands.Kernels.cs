@@ -48,122 +48,160 @@ internal readonly struct TensorFloat32Operands : ITensorOperands
         TensorCores.MultiplyTensorFloat32(c, a, b);
 }
 
-/// <summary>A rounded matrix: rows and columns are filled up with zeros to whole steps of a reduction, which may run along either.</summary>
-internal readonly struct PackedOperand(ArrayView<WordQuad> chunks, int rows, int pitch)
+/// <summary>A matrix in the format of the tensor cores, in chunks of 16 bytes: the last chunk of a row ends in zeros, or in what nobody reads.</summary>
+internal readonly struct WarpOperand(ArrayView<WordQuad> memory, int rows, int chunks, int pitchBytes)
 {
-    /// <summary>Chunks of 16 bytes in one step of the reduction.</summary>
-    public const int StepChunks = 4;
+    /// <summary>Chunks in one step of the reduction: 64 bfloat16 or 32 tf32.</summary>
+    public const int StepChunks = 8;
 
-    /// <summary>Rows of the result that a group computes, and columns.</summary>
-    public const int GroupRows = 2 * TensorCores.Side;
-
-    public readonly ArrayView<WordQuad> Chunks = chunks;
+    public readonly ArrayView<WordQuad> Memory = memory;
 
     /// <summary>Rows of one of the batch.</summary>
     public readonly int Rows = rows;
 
-    /// <summary>Chunks from one row to the next.</summary>
-    public readonly int Pitch = pitch;
+    /// <summary>Chunks of a row.</summary>
+    public readonly int Chunks = chunks;
 
-    public static PackedOperand Rent<TOperands>(Arena scratch, int batch, int rows, int columns)
+    /// <summary>Bytes from one row to the next.</summary>
+    public readonly int PitchBytes = pitchBytes;
+
+    /// <summary>Memory for a matrix that is rounded first.</summary>
+    public static WarpOperand Rent<TOperands>(Arena scratch, int batch, int rows, int columns)
         where TOperands : struct, ITensorOperands
     {
-        int step = StepChunks * TOperands.Elements;
-        int padded = (rows + step - 1) / step * step, pitch = (columns + step - 1) / step * StepChunks;
-
-        // The last groups read whole tiles, of which they use what exists.
-        Tensor memory = scratch.Rent(new(((long)batch * padded) + GroupRows, checked(pitch * 4)));
-        return new(memory.View.Cast<WordQuad>(), padded, pitch);
+        int chunks = (columns + TOperands.Elements - 1) / TOperands.Elements;
+        Tensor memory = scratch.Rent(new((long)batch * rows, checked(chunks * 4)));
+        return new(memory.View.Cast<WordQuad>(), rows, chunks, checked(chunks * 16));
     }
+
+    /// <summary>Bytes to a chunk of one of the batch.</summary>
+    public long At(int batch, int row, int chunk) => ((((long)batch * this.Rows) + row) * this.PitchBytes) + (chunk * 16L);
+}
+
+/// <summary>What a thread copies of one step: the place of its first chunk, and which of its chunks exist.</summary>
+internal struct OperandCursor
+{
+    public long From;
+    public int Mask;
+    public int Left;
+
+    /// <summary>A bit for each chunk of a thread that exists, when <paramref name="left"/> rows do and chunks are <paramref name="gap"/> rows apart.</summary>
+    public static int Bits(int left, int gap) => (1 << Math.Min(Math.Max((left + gap - 1) / gap, 0), MostCopies)) - 1;
+
+    /// <summary>What is copied where there is nothing more: zeros.</summary>
+    public static OperandCursor Nothing => default;
+
+    private const int MostCopies = 8;
 }
 
 /// <summary>How an operand lies in memory relative to the reduction.</summary>
 /// <remarks>In shared memory too; there chunks are displaced so that neither copies nor <c>ldmatrix</c> meet in a bank.</remarks>
 internal interface IOperandLayout
 {
-    /// <summary>Steps of 64 bytes in the reduction.</summary>
-    static abstract int Steps(PackedOperand operand);
+    /// <summary>Steps of the reduction.</summary>
+    static abstract int Steps(WarpOperand operand);
 
-    /// <summary>Chunks from one step to the next.</summary>
-    static abstract int Stride(PackedOperand operand);
+    /// <summary>What a thread copies of a step.</summary>
+    /// <param name="operand">The matrix.</param>
+    /// <param name="batch">Which of the batch.</param>
+    /// <param name="first">Where the tile begins.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="extent">Rows (or, across, columns) of the tile, a constant.</param>
+    /// <param name="threads">Threads of the group, a constant.</param>
+    static abstract OperandCursor Start(WarpOperand operand, int batch, int first, int step, int extent, int threads);
 
-    /// <summary>The chunk of the first step that a thread copies, for a group whose tile begins at <paramref name="first"/>.</summary>
-    static abstract long From(PackedOperand operand, int batch, int first, int thread);
+    /// <summary>The step after it.</summary>
+    static abstract OperandCursor Next(OperandCursor cursor, WarpOperand operand);
 
-    /// <summary>Where it goes.</summary>
-    static abstract int To(int thread);
+    /// <summary>Bit i says whether copy i has something to read.</summary>
+    static abstract int Mask(OperandCursor cursor, int extent, int threads);
 
-    /// <summary>Chunks to the next one that the thread copies.</summary>
-    static abstract int Jump(PackedOperand operand, int threads);
+    /// <summary>Bytes from one chunk that a thread copies to the next.</summary>
+    static abstract int Stride(WarpOperand operand, int extent, int threads);
+
+    /// <summary>Where the first goes.</summary>
+    static abstract int To(int thread, int extent);
 
     /// <summary>Where the lane of a left operand points, in the warp's part of the tile.</summary>
-    static abstract int OwnLeft(int lane, int warp);
+    static abstract int OwnLeft(int lane, int warp, int extent);
 
     /// <summary>Where the lane of a right operand points.</summary>
-    static abstract int OwnRight(int lane, int warp);
+    static abstract int OwnRight(int lane, int warp, int extent);
 
-    /// <summary>Loads half a step.</summary>
-    static abstract OperandTile Load(ArrayView<WordQuad> shared, int own, int half);
+    /// <summary>Loads quarter <paramref name="part"/>, a constant, of the step that stands at <paramref name="at"/>.</summary>
+    static abstract OperandTile Load(ArrayView<WordQuad> shared, int at, int own, int part, int extent);
 }
 
 /// <summary>Rows of the matrix lie along the reduction: X and W of a forward product.</summary>
-/// <remarks>A step is 4 chunks of each of 128 rows; chunk c of row r stands at c ^ (r / 2 % 4).</remarks>
+/// <remarks>A step is 8 chunks of each row; chunk c of row r stands at c ^ (r % 8).</remarks>
 internal readonly struct RowsAlong : IOperandLayout
 {
-    public static int Steps(PackedOperand operand) => operand.Pitch / PackedOperand.StepChunks;
+    private const int Width = WarpOperand.StepChunks;
 
-    public static int Stride(PackedOperand operand) => PackedOperand.StepChunks;
+    public static int Steps(WarpOperand operand) => (operand.Chunks + Width - 1) / Width;
 
-    public static long From(PackedOperand operand, int batch, int first, int thread) =>
-        ((((long)batch * operand.Rows) + first + (thread / PackedOperand.StepChunks)) * operand.Pitch) + (thread % PackedOperand.StepChunks);
-
-    public static int To(int thread) => Place(thread / PackedOperand.StepChunks, thread % PackedOperand.StepChunks);
-
-    public static int Jump(PackedOperand operand, int threads) => threads / PackedOperand.StepChunks * operand.Pitch;
-
-    public static int OwnLeft(int lane, int warp) => Place(lane % 16, lane / 16) + (warp * TensorCores.Side * PackedOperand.StepChunks);
-
-    public static int OwnRight(int lane, int warp) =>
-        Place((lane % 8) + (lane / 16 * 8), lane / 8 % 2) + (warp * TensorCores.Side * PackedOperand.StepChunks);
-
-    public static OperandTile Load(ArrayView<WordQuad> shared, int own, int half) => TensorCores.Load(ref shared[own ^ (2 * half)]);
-
-    private static int Place(int row, int chunk) => (row * PackedOperand.StepChunks) + (chunk ^ (row / 2 % 4));
-}
-
-/// <summary>Rows of the matrix lie across the reduction, which runs down its columns; bfloat16 only.</summary>
-/// <remarks>A step is 16 chunks of each of 32 rows; chunk c of row r stands at c ^ (r % 8).</remarks>
-internal readonly struct RowsAcross : IOperandLayout
-{
-    private const int Depth = 32;
-    private const int Width = PackedOperand.GroupRows / 8;
-
-    public static int Steps(PackedOperand operand) => operand.Rows / Depth;
-
-    public static int Stride(PackedOperand operand) => Depth * operand.Pitch;
-
-    public static long From(PackedOperand operand, int batch, int first, int thread) =>
-        ((((long)batch * operand.Rows) + (thread / Width)) * operand.Pitch) + (first / 8) + (thread % Width);
-
-    public static int To(int thread) => Place(thread / Width, thread % Width);
-
-    public static int Jump(PackedOperand operand, int threads) => threads / Width * operand.Pitch;
-
-    public static int OwnLeft(int lane, int warp) => Place((lane % 8) + (lane / 16 * 8), lane / 8 % 2) + (warp * TensorCores.Side / 8);
-
-    public static int OwnRight(int lane, int warp) => Place(lane % 16, lane / 16) + (warp * TensorCores.Side / 8);
-
-    public static OperandTile Load(ArrayView<WordQuad> shared, int own, int half)
+    public static OperandCursor Start(WarpOperand operand, int batch, int first, int step, int extent, int threads)
     {
-        int at = own + (half * Depth / 2 * Width);
+        int row = first + (Group.IdxX / Width), chunk = (step * Width) + (Group.IdxX % Width);
         return new()
         {
-            T0 = TensorCores.LoadTransposed(ref shared[at]),
-            T1 = TensorCores.LoadTransposed(ref shared[at ^ 2]),
-            T2 = TensorCores.LoadTransposed(ref shared[at ^ 4]),
-            T3 = TensorCores.LoadTransposed(ref shared[at ^ 6]),
+            From = operand.At(batch, row, chunk),
+            Mask = OperandCursor.Bits(operand.Rows - row, threads / Width),
+            Left = operand.Chunks - chunk,
         };
     }
 
+    public static OperandCursor Next(OperandCursor cursor, WarpOperand operand) =>
+        new() { From = cursor.From + (16 * Width), Mask = cursor.Mask, Left = cursor.Left - Width };
+
+    public static int Mask(OperandCursor cursor, int extent, int threads) => cursor.Left > 0 ? cursor.Mask : 0;
+
+    public static int Stride(WarpOperand operand, int extent, int threads) => threads / Width * operand.PitchBytes;
+
+    public static int To(int thread, int extent) => Place(thread / Width, thread % Width);
+
+    public static int OwnLeft(int lane, int warp, int extent) => Place(lane % 16, lane / 16) + (warp * TensorCores.Side * Width);
+
+    public static int OwnRight(int lane, int warp, int extent) =>
+        Place((lane % 8) + (lane / 16 * 8), lane / 8 % 2) + (warp * TensorCores.Side * Width);
+
+    public static OperandTile Load(ArrayView<WordQuad> shared, int at, int own, int part, int extent) =>
+        TensorCores.Load(ref shared[at + (own ^ (2 * part))]);
+
     private static int Place(int row, int chunk) => (row * Width) + (chunk ^ (row % 8));
+}
+
+/// <summary>Rows of the matrix lie across the reduction, which runs down its columns; bfloat16 only.</summary>
+/// <remarks>A step is 64 rows; chunk c of row r stands at c ^ (r % 8).</remarks>
+internal readonly struct RowsAcross : IOperandLayout
+{
+    private const int Depth = 64;
+
+    public static int Steps(WarpOperand operand) => (operand.Rows + Depth - 1) / Depth;
+
+    public static OperandCursor Start(WarpOperand operand, int batch, int first, int step, int extent, int threads)
+    {
+        int width = extent / 8, row = (step * Depth) + (Group.IdxX / width), chunk = (first / 8) + (Group.IdxX % width);
+        return new() { From = operand.At(batch, row, chunk), Mask = chunk < operand.Chunks ? -1 : 0, Left = operand.Rows - row };
+    }
+
+    public static OperandCursor Next(OperandCursor cursor, WarpOperand operand) =>
+        new() { From = cursor.From + ((long)Depth * operand.PitchBytes), Mask = cursor.Mask, Left = cursor.Left - Depth };
+
+    public static int Mask(OperandCursor cursor, int extent, int threads) =>
+        cursor.Mask & OperandCursor.Bits(cursor.Left, threads / (extent / 8));
+
+    public static int Stride(WarpOperand operand, int extent, int threads) => threads / (extent / 8) * operand.PitchBytes;
+
+    public static int To(int thread, int extent) => Place(thread / (extent / 8), thread % (extent / 8), extent);
+
+    public static int OwnLeft(int lane, int warp, int extent) =>
+        Place((lane % 8) + (lane / 16 * 8), lane / 8 % 2, extent) + (warp * TensorCores.Side / 8);
+
+    public static int OwnRight(int lane, int warp, int extent) => Place(lane % 16, lane / 16, extent) + (warp * TensorCores.Side / 8);
+
+    public static OperandTile Load(ArrayView<WordQuad> shared, int at, int own, int part, int extent) => TensorCores.LoadTransposed(
+        ref shared[at + own], ref shared[at + (own ^ 2)], ref shared[at + (own ^ 4)], ref shared[at + (own ^ 6)], part * 16 * (extent / 8));
+
+    private static int Place(int row, int chunk, int extent) => (row * (extent / 8)) + (chunk ^ (row % 8));
 }

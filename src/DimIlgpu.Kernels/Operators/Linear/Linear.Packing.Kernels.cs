@@ -2,41 +2,41 @@ using ILGPU;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>Rounds a matrix: a thread per 16 bytes of the result.</summary>
+/// <summary>Rounds a matrix, or moves it to where chunks are aligned: a thread per 16 bytes of the result.</summary>
 [KernelInstance(typeof(BFloat16Operands))]
 [KernelInstance(typeof(TensorFloat32Operands))]
 internal readonly struct LinearPack<TOperands>(
-    Floats source, int sourcePitch, PackedOperand target, int rows, int columns, int total, int isQuads) : IWarpKernel
+    Floats source, int sourcePitch, ArrayView<WordQuad> target, int columns, int chunks, long total, int isQuads) : IWarpKernel
     where TOperands : struct, ITensorOperands
 {
     public const int Threads = 256;
 
     public void Execute()
     {
-        int i = (Grid.IdxX * Threads) + Group.IdxX;
+        long i = ((long)Grid.IdxX * Threads) + Group.IdxX;
         if (i < total)
         {
-            int row = i / target.Pitch, column = i % target.Pitch * TOperands.Elements, batch = row / target.Rows;
-            bool isThere = row % target.Rows < rows;
-            long at = ((row - ((long)batch * (target.Rows - rows))) * sourcePitch) + column;
-            FloatQuad first = this.Read(isThere, at, column);
-            target.Chunks[i] = TOperands.Round(first, TOperands.Elements > 4 ? this.Read(isThere, at + 4, column + 4) : first);
+            long row = i / chunks;
+            int column = (int)(i - (row * chunks)) * TOperands.Elements;
+            long at = (row * sourcePitch) + column;
+            FloatQuad first = this.Read(at, column);
+            target[i] = TOperands.Round(first, TOperands.Elements > 4 ? this.Read(at + 4, column + 4) : first);
         }
     }
 
-    private FloatQuad Read(bool isThere, long at, int column)
+    private FloatQuad Read(long at, int column)
     {
-        if (isThere && isQuads != 0 && column + 3 < columns)
+        if (isQuads != 0 && column + 3 < columns)
         {
             return source.View.Cast<FloatQuad>()[at / 4];
         }
 
         return new()
         {
-            X = isThere && column < columns ? source.View[at] : 0f,
-            Y = isThere && column + 1 < columns ? source.View[at + 1] : 0f,
-            Z = isThere && column + 2 < columns ? source.View[at + 2] : 0f,
-            W = isThere && column + 3 < columns ? source.View[at + 3] : 0f,
+            X = column < columns ? ThreadLane.Read(source, at) : 0f,
+            Y = column + 1 < columns ? ThreadLane.Read(source, at + 1) : 0f,
+            Z = column + 2 < columns ? ThreadLane.Read(source, at + 2) : 0f,
+            W = column + 3 < columns ? ThreadLane.Read(source, at + 3) : 0f,
         };
     }
 }
@@ -44,7 +44,7 @@ internal readonly struct LinearPack<TOperands>(
 /// <summary>
 /// Rounds and transposes to tf32, 64 × 64 through shared memory: <c>ldmatrix</c> transposes elements of 16 bits only.
 /// </summary>
-internal readonly struct LinearPackTransposed(Floats source, int sourcePitch, PackedOperand target, int rows, int depth) : IWarpKernel
+internal readonly struct LinearPackTransposed(Floats source, int sourcePitch, WarpOperand target, int rows, int depth) : IWarpKernel
 {
     public const int Side = 64;
     public const int Threads = 256;
@@ -60,7 +60,7 @@ internal readonly struct LinearPackTransposed(Floats source, int sourcePitch, Pa
         for (int i = Group.IdxX / Side; i < Side; i += Threads / Side)
         {
             tile[(i * Pitch) + (Group.IdxX % Side)] = row < rows && k0 + i < depth
-                ? source.View[((((long)Grid.IdxZ * depth) + k0 + i) * sourcePitch) + row]
+                ? ThreadLane.Read(source, ((((long)Grid.IdxZ * depth) + k0 + i) * sourcePitch) + row)
                 : 0f;
         }
 
@@ -69,10 +69,10 @@ internal readonly struct LinearPackTransposed(Floats source, int sourcePitch, Pa
         for (int i = Group.IdxX; i < Side * chunks; i += Threads)
         {
             int r = i / chunks, chunk = i % chunks, to = (k0 / 4) + chunk, from = (chunk * 4 * Pitch) + r;
-            if (row0 + r < rows && to < target.Pitch)
+            if (row0 + r < rows && to < target.Chunks)
             {
                 FloatQuad four = new() { X = tile[from], Y = tile[from + Pitch], Z = tile[from + (2 * Pitch)], W = tile[from + (3 * Pitch)] };
-                target.Chunks[((((long)Grid.IdxZ * target.Rows) + row0 + r) * target.Pitch) + to] = TensorFloat32Operands.Round(four, four);
+                target.Memory[((((long)Grid.IdxZ * target.Rows) + row0 + r) * target.Chunks) + to] = TensorFloat32Operands.Round(four, four);
             }
         }
     }

@@ -1,20 +1,118 @@
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>A thread's share of a warp's 64 × 64 sums in memory: rows m, m + 8 … m + 56, columns n, n + 1, n + 8 … n + 57.</summary>
-internal readonly struct LinearSums(WarpProduct product, int m, int n)
+/// <summary>Where sums go: C (M, N) for each of the batch, or, for parts, memory in the order of the threads.</summary>
+internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int start, Floats parts)
 {
-    // Whether the thread can read and write pairs without a look at each.
-    private bool IsWhole => product.IsPaired != 0 && m + 56 < product.M && n + 57 < product.N;
+    // Whether 8 bfloat16 or 2 floats of C, the first of a column that they divide, can be written as one.
+    private readonly int isAligned = IsAligned(c) ? 1 : 0;
 
-    /// <summary>What the sums start from.</summary>
-    public AccumulatorTile Start()
+    /// <summary>Floats that a part of a tile takes.</summary>
+    public static int PartLength<TTile>()
+        where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Side * TensorCores.Side;
+
+    /// <summary>This thread's share of a tile.</summary>
+    public LinearSums At<TTile>(WarpPiece piece)
+        where TTile : struct, IWarpTile
     {
-        AccumulatorTile sums = default;
-        if (product.Start == LinearStart.Bias)
+        int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
+        int row = ((piece.Row * TTile.WarpRows) + (warp / TTile.WarpColumns)) * TensorCores.Side;
+        int column = ((piece.Column * TTile.WarpColumns) + (warp % TTile.WarpColumns)) * TensorCores.Side;
+        return new(m, n, bias, c, start, this.isAligned, piece.Batch, row + (lane / 4), column, lane % 4);
+    }
+
+    /// <summary>Writes a part.</summary>
+    public void Keep<TTile>(int part, AccumulatorTile sums)
+        where TTile : struct, IWarpTile
+    {
+        this.Keep<TTile>(part, 0, sums.R0);
+        this.Keep<TTile>(part, 1, sums.R1);
+        this.Keep<TTile>(part, 2, sums.R2);
+        this.Keep<TTile>(part, 3, sums.R3);
+    }
+
+    /// <summary>Reads 16 rows of a part.</summary>
+    public AccumulatorRow Kept<TTile>(int part, int row)
+        where TTile : struct, IWarpTile
+    {
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
+        long at = Place<TTile>(part, row);
+        int gap = Threads<TTile>();
+        return new()
         {
-            AccumulatorRow row = new()
+            C0 = quads[at],
+            C1 = quads[at + gap],
+            C2 = quads[at + (2 * gap)],
+            C3 = quads[at + (3 * gap)],
+            C4 = quads[at + (4 * gap)],
+            C5 = quads[at + (5 * gap)],
+            C6 = quads[at + (6 * gap)],
+            C7 = quads[at + (7 * gap)],
+        };
+    }
+
+    private void Keep<TTile>(int part, int row, AccumulatorRow sums)
+        where TTile : struct, IWarpTile
+    {
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
+        long at = Place<TTile>(part, row);
+        int gap = Threads<TTile>();
+        quads[at] = sums.C0;
+        quads[at + gap] = sums.C1;
+        quads[at + (2 * gap)] = sums.C2;
+        quads[at + (3 * gap)] = sums.C3;
+        quads[at + (4 * gap)] = sums.C4;
+        quads[at + (5 * gap)] = sums.C5;
+        quads[at + (6 * gap)] = sums.C6;
+        quads[at + (7 * gap)] = sums.C7;
+    }
+
+    private static bool IsAligned(Matrix c)
+    {
+        nint address = c.Memory.IsNarrow != 0 ? c.Memory.Halves.LoadEffectiveAddressAsPtr() : c.Memory.View.LoadEffectiveAddressAsPtr();
+        int bytes = c.Memory.IsNarrow != 0 ? 16 : 8, elements = c.Memory.IsNarrow != 0 ? 8 : 2;
+        return address % bytes == 0 && c.RowStride % elements == 0 && c.BatchStride % elements == 0;
+    }
+
+    private static int Threads<TTile>()
+        where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
+
+    private static long Place<TTile>(int part, int row)
+        where TTile : struct, IWarpTile => ((((long)part * 4) + row) * 8 * Threads<TTile>()) + Group.IdxX;
+}
+
+/// <summary>
+/// A thread's share of a warp's 64 × 64 sums in C: rows m and m + 8 of each 16, and of each 8 columns from n on the pair
+/// <paramref name="pair"/>.
+/// </summary>
+/// <remarks>
+/// bfloat16 is written 16 bytes at a time: four adjacent lanes, which hold a pair each of the same 8 columns, exchange them
+/// first. Pairs of floats are 32 bytes from four lanes already.
+/// </remarks>
+internal readonly struct LinearSums(
+    int height, int width, Matrix bias, Matrix c, int start, int isAligned, int batch, int m, int n, int pair)
+{
+    public static AccumulatorRow Add(AccumulatorRow x, AccumulatorRow y) => new()
+    {
+        C0 = Add(x.C0, y.C0),
+        C1 = Add(x.C1, y.C1),
+        C2 = Add(x.C2, y.C2),
+        C3 = Add(x.C3, y.C3),
+        C4 = Add(x.C4, y.C4),
+        C5 = Add(x.C5, y.C5),
+        C6 = Add(x.C6, y.C6),
+        C7 = Add(x.C7, y.C7),
+    };
+
+    /// <summary>Writes the sums of 16 rows, after adding the bias or what is there.</summary>
+    public void Store(AccumulatorRow sums, int sixteen)
+    {
+        int row = m + (16 * sixteen);
+        if (start == LinearStart.Bias)
+        {
+            sums = Add(sums, new()
             {
                 C0 = this.Bias(0),
                 C1 = this.Bias(8),
@@ -24,117 +122,145 @@ internal readonly struct LinearSums(WarpProduct product, int m, int n)
                 C5 = this.Bias(40),
                 C6 = this.Bias(48),
                 C7 = this.Bias(56),
-            };
-            sums = new() { R0 = row, R1 = row, R2 = row, R3 = row };
+            });
         }
-        else if (product.Start == LinearStart.Add)
+        else if (start == LinearStart.Add)
         {
-            sums = new() { R0 = this.Read(0), R1 = this.Read(16), R2 = this.Read(32), R3 = this.Read(48) };
+            sums = Add(sums, new()
+            {
+                C0 = this.Read(row, 0),
+                C1 = this.Read(row, 8),
+                C2 = this.Read(row, 16),
+                C3 = this.Read(row, 24),
+                C4 = this.Read(row, 32),
+                C5 = this.Read(row, 40),
+                C6 = this.Read(row, 48),
+                C7 = this.Read(row, 56),
+            });
         }
 
-        return sums;
-    }
-
-    /// <summary>Writes the sums.</summary>
-    public void Store(AccumulatorTile sums)
-    {
-        if (this.IsWhole)
+        if (c.Memory.IsNarrow != 0)
         {
-            this.WriteWhole(sums.R0, 0);
-            this.WriteWhole(sums.R1, 16);
-            this.WriteWhole(sums.R2, 32);
-            this.WriteWhole(sums.R3, 48);
+            this.WriteNarrow(Upper(sums.C0, sums.C1, sums.C2, sums.C3), row, 0);
+            this.WriteNarrow(Upper(sums.C4, sums.C5, sums.C6, sums.C7), row, 32);
+            this.WriteNarrow(Lower(sums.C0, sums.C1, sums.C2, sums.C3), row + 8, 0);
+            this.WriteNarrow(Lower(sums.C4, sums.C5, sums.C6, sums.C7), row + 8, 32);
         }
         else
         {
-            this.Write(sums.R0, 0);
-            this.Write(sums.R1, 16);
-            this.Write(sums.R2, 32);
-            this.Write(sums.R3, 48);
+            this.Write(sums.C0, row, 0);
+            this.Write(sums.C1, row, 8);
+            this.Write(sums.C2, row, 16);
+            this.Write(sums.C3, row, 24);
+            this.Write(sums.C4, row, 32);
+            this.Write(sums.C5, row, 40);
+            this.Write(sums.C6, row, 48);
+            this.Write(sums.C7, row, 56);
         }
     }
 
-    private long At(int row) => (Grid.IdxZ * product.C.BatchStride) + ((m + row) * product.C.RowStride) + n;
-
-    private FloatQuad Bias(int column)
+    private static WordQuad Upper(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
     {
-        long at = (Grid.IdxZ * product.Bias.BatchStride) + n + column;
-        ArrayView<float> bias = product.Bias.Memory.View;
-        float x = n + column < product.N ? bias[at] : 0f, y = n + column + 1 < product.N ? bias[at + 1] : 0f;
+        X = TensorCores.RoundBFloat16(c0.X, c0.Y),
+        Y = TensorCores.RoundBFloat16(c1.X, c1.Y),
+        Z = TensorCores.RoundBFloat16(c2.X, c2.Y),
+        W = TensorCores.RoundBFloat16(c3.X, c3.Y),
+    };
+
+    private static WordQuad Lower(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
+    {
+        X = TensorCores.RoundBFloat16(c0.Z, c0.W),
+        Y = TensorCores.RoundBFloat16(c1.Z, c1.W),
+        Z = TensorCores.RoundBFloat16(c2.Z, c2.W),
+        W = TensorCores.RoundBFloat16(c3.Z, c3.W),
+    };
+
+    private static FloatQuad Add(FloatQuad x, FloatQuad y) => new() { X = x.X + y.X, Y = x.Y + y.Y, Z = x.Z + y.Z, W = x.W + y.W };
+
+    private long At(int row) => (batch * c.BatchStride) + (row * c.RowStride);
+
+    private FloatQuad Bias(int eight)
+    {
+        int column = n + eight + (2 * pair);
+        long at = (batch * bias.BatchStride) + column;
+        float x = column < width ? ThreadLane.Read(bias.Memory, at) : 0f, y = column + 1 < width ? ThreadLane.Read(bias.Memory, at + 1) : 0f;
         return new() { X = x, Y = y, Z = x, W = y };
     }
 
-    private AccumulatorRow Read(int row) => new()
+    private FloatQuad Read(int row, int eight)
     {
-        C0 = this.Read(row, 0),
-        C1 = this.Read(row, 8),
-        C2 = this.Read(row, 16),
-        C3 = this.Read(row, 24),
-        C4 = this.Read(row, 32),
-        C5 = this.Read(row, 40),
-        C6 = this.Read(row, 48),
-        C7 = this.Read(row, 56),
-    };
+        int column = n + eight + (2 * pair);
+        FloatPair first = this.ReadPair(row, column), second = this.ReadPair(row + 8, column);
+        return new() { X = first.X, Y = first.Y, Z = second.X, W = second.Y };
+    }
 
-    private FloatQuad Read(int row, int column)
+    private FloatPair ReadPair(int row, int column)
     {
-        bool x = n + column < product.N, y = n + column + 1 < product.N, upper = m + row < product.M, lower = m + row + 8 < product.M;
-        long first = this.At(row) + column, second = this.At(row + 8) + column;
-        ArrayView<float> c = product.C.Memory.View;
+        long at = this.At(row) + column;
         return new()
         {
-            X = x && upper ? c[first] : 0f,
-            Y = y && upper ? c[first + 1] : 0f,
-            Z = x && lower ? c[second] : 0f,
-            W = y && lower ? c[second + 1] : 0f,
+            X = row < height && column < width ? ThreadLane.Read(c.Memory, at) : 0f,
+            Y = row < height && column + 1 < width ? ThreadLane.Read(c.Memory, at + 1) : 0f,
         };
     }
 
-    private void WriteWhole(AccumulatorRow sums, int row)
+    private void Write(FloatQuad sums, int row, int eight)
     {
-        ArrayView<FloatPair> c = product.C.Memory.View.Cast<FloatPair>();
-        long first = this.At(row) / 2, second = this.At(row + 8) / 2;
-        WriteWhole(c, sums.C0, first, second);
-        WriteWhole(c, sums.C1, first + 4, second + 4);
-        WriteWhole(c, sums.C2, first + 8, second + 8);
-        WriteWhole(c, sums.C3, first + 12, second + 12);
-        WriteWhole(c, sums.C4, first + 16, second + 16);
-        WriteWhole(c, sums.C5, first + 20, second + 20);
-        WriteWhole(c, sums.C6, first + 24, second + 24);
-        WriteWhole(c, sums.C7, first + 28, second + 28);
+        int column = n + eight + (2 * pair);
+        this.WritePair(new() { X = sums.X, Y = sums.Y }, row, column);
+        this.WritePair(new() { X = sums.Z, Y = sums.W }, row + 8, column);
     }
 
-    private static void WriteWhole(ArrayView<FloatPair> c, FloatQuad sums, long first, long second)
+    private void WritePair(FloatPair sums, int row, int column)
     {
-        c[first] = new() { X = sums.X, Y = sums.Y };
-        c[second] = new() { X = sums.Z, Y = sums.W };
-    }
-
-    private void Write(AccumulatorRow sums, int row)
-    {
-        this.Write(sums.C0, row, 0);
-        this.Write(sums.C1, row, 8);
-        this.Write(sums.C2, row, 16);
-        this.Write(sums.C3, row, 24);
-        this.Write(sums.C4, row, 32);
-        this.Write(sums.C5, row, 40);
-        this.Write(sums.C6, row, 48);
-        this.Write(sums.C7, row, 56);
-    }
-
-    private void Write(FloatQuad sums, int row, int column)
-    {
-        this.Write(sums.X, row, column);
-        this.Write(sums.Y, row, column + 1);
-        this.Write(sums.Z, row + 8, column);
-        this.Write(sums.W, row + 8, column + 1);
-    }
-
-    private void Write(float sum, int row, int column)
-    {
-        if (m + row < product.M && n + column < product.N)
+        if (row < height && column < width)
         {
-            product.C.Memory.View[this.At(row) + column] = sum;
+            long at = this.At(row) + column;
+            if (isAligned != 0 && column + 1 < width)
+            {
+                c.Memory.View.Cast<FloatPair>()[at / 2] = sums;
+                return;
+            }
+
+            c.Memory.View[at] = sums.X;
+            if (column + 1 < width)
+            {
+                c.Memory.View[at + 1] = sums.Y;
+            }
+        }
+    }
+
+    /// <summary>Writes the pairs of four times 8 columns that four adjacent lanes have of a row.</summary>
+    private void WriteNarrow(WordQuad pairs, int row, int from)
+    {
+        WordQuad eight = TensorCores.Transpose(pairs);
+        int column = n + from + (8 * pair);
+        if (row < height && column < width)
+        {
+            long at = this.At(row) + column;
+            if (isAligned != 0 && column + 7 < width)
+            {
+                c.Memory.Halves.Cast<WordQuad>()[at / 8] = eight;
+                return;
+            }
+
+            this.WriteNarrow(eight.X, at, column);
+            this.WriteNarrow(eight.Y, at + 2, column + 2);
+            this.WriteNarrow(eight.Z, at + 4, column + 4);
+            this.WriteNarrow(eight.W, at + 6, column + 6);
+        }
+    }
+
+    private void WriteNarrow(int two, long at, int column)
+    {
+        if (column < width)
+        {
+            c.Memory.Halves[at] = (ushort)two;
+        }
+
+        if (column + 1 < width)
+        {
+            c.Memory.Halves[at + 1] = (ushort)(two >> 16);
         }
     }
 }

@@ -1,113 +1,174 @@
 using ILGPU;
-using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
 /// <summary>
-/// C = A Bᵀ of packed operands, 128 × 128 by a group of four warps. Each warp keeps 64 × 64 sums in registers; operands
-/// flow through shared memory in steps of 64 bytes of the reduction, four in the making: three copied ahead, one multiplied.
+/// C = A Bᵀ, a tile at a time by a group of warps. Each warp keeps 64 × 64 sums in registers; operands flow through shared
+/// memory in steps of 128 bytes of the reduction, three in the making: two copied ahead, one multiplied.
 /// </summary>
-/// <remarks>Two groups fit on a multiprocessor of sm_80 or sm_90, so that one can compute while the other starts or stores.</remarks>
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross))]
-[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong))]
-internal readonly struct LinearWarps<TOperands, TLeft, TRight>(PackedOperand a, PackedOperand b, WarpProduct product) : IWarpKernel
+/// <remarks>
+/// A group stays on its multiprocessor and takes one piece of work after another, and the copies of the next begin while the
+/// last is multiplied. A step is four parts: each part's operands are loaded while the part before is multiplied, and the
+/// copies are spread between, without a branch.
+/// </remarks>
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(LargeTile))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(LargeTile))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(SmallTile))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(SmallTile))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile))]
+internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
+    WarpOperand a, WarpOperand b, WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
     where TOperands : struct, ITensorOperands
     where TLeft : struct, IOperandLayout
     where TRight : struct, IOperandLayout
+    where TTile : struct, IWarpTile
 {
-    public const int Threads = 4 * TensorCores.Warp;
-    public const int SharedBytes = Stages * StageChunks * 16;
-    private const int Stages = 4;
-    private const int TileChunks = PackedOperand.GroupRows * PackedOperand.StepChunks;
-    private const int StageChunks = 2 * TileChunks;
+    private const int Stages = 3;
+
+    public static int Threads => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
+
+    public static int SharedBytes => Stages * StageChunks * 16;
+
+    private static int Rows => TTile.WarpRows * TensorCores.Side;
+
+    private static int Columns => TTile.WarpColumns * TensorCores.Side;
+
+    private static int ChunksOfA => Rows * WarpOperand.StepChunks;
+
+    private static int ChunksOfB => Columns * WarpOperand.StepChunks;
+
+    private static int StageChunks => ChunksOfA + ChunksOfB;
+
+    private static int CopiesOfA => ChunksOfA / Threads;
+
+    private static int CopiesOfB => ChunksOfB / Threads;
 
     public void Execute()
     {
         ArrayView<WordQuad> shared = SharedMemory.GetDynamic<WordQuad>();
-        int batch = Grid.IdxZ / product.Parts, part = Grid.IdxZ % product.Parts;
-        int step = (int)((long)product.Steps * part / product.Parts), end = (int)((long)product.Steps * (part + 1) / product.Parts);
-        int m0 = Grid.IdxY * PackedOperand.GroupRows, n0 = Grid.IdxX * PackedOperand.GroupRows;
         int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
-        int ownA = TLeft.OwnLeft(lane, warp / 2), ownB = TileChunks + TRight.OwnRight(lane, warp % 2);
-        long fromA = TLeft.From(a, batch, m0, Group.IdxX) + ((long)step * TLeft.Stride(a));
-        long fromB = TRight.From(b, batch, n0, Group.IdxX) + ((long)step * TRight.Stride(b));
-
+        int ownA = TLeft.OwnLeft(lane, warp / TTile.WarpColumns, Rows);
+        int ownB = TRight.OwnRight(lane, warp % TTile.WarpColumns, Columns);
+        int toA = TLeft.To(Group.IdxX, Rows), toB = ChunksOfA + TRight.To(Group.IdxX, Columns);
+        Feed feed = this.Start(Grid.IdxX);
         for (int ahead = 0; ahead < Stages - 1; ahead++)
         {
-            if (step + ahead < end)
-            {
-                this.Copy(shared, ahead, fromA, fromB);
-            }
-
-            fromA += TLeft.Stride(a);
-            fromB += TRight.Stride(b);
+            this.CopyA(shared, (ahead * StageChunks) + toA, feed, 0, CopiesOfA);
+            this.CopyB(shared, (ahead * StageChunks) + toB, feed);
             TensorCores.CommitCopies();
+            feed = this.Next(feed);
         }
 
-        LinearSums output = new(product, m0 + (warp / 2 * TensorCores.Side) + (lane / 4), n0 + (warp % 2 * TensorCores.Side) + (lane % 4 * 2));
-        AccumulatorTile sums = output.Start();
         TensorCores.AwaitCopies(Stages - 2);
         Group.Barrier();
-        OperandTile a0 = TLeft.Load(shared, ownA, 0), b0 = TRight.Load(shared, ownB, 0);
-        int stage = 0;
-        for (; step < end; step++)
+        OperandTile a0 = TLeft.Load(shared, 0, ownA, 0, Rows), b0 = TRight.Load(shared, ChunksOfA, ownB, 0, Columns);
+        int stage = 0, free = (Stages - 1) * StageChunks;
+        for (int piece = Grid.IdxX; piece < schedule.Pieces; piece += Grid.DimX)
         {
-            int at = stage * StageChunks;
-            OperandTile a1 = TLeft.Load(shared, at + ownA, 1), b1 = TRight.Load(shared, at + ownB, 1);
-            if (step + Stages - 1 < end)
+            AccumulatorTile sums = default;
+            for (int left = schedule.Piece(piece).Steps; left > 0; left--)
             {
-                // Into the stage of the previous step, which every warp had loaded before the last barrier.
-                this.Copy(shared, (stage + Stages - 1) & (Stages - 1), fromA, fromB);
+                // The free stage is that of the previous step, which every warp had loaded before the last barrier.
+                OperandTile a1 = TLeft.Load(shared, stage, ownA, 1, Rows), b1 = TRight.Load(shared, stage + ChunksOfA, ownB, 1, Columns);
+                this.CopyA(shared, free + toA, feed, 0, CopiesOfA / 2);
+                sums = TOperands.Multiply(sums, a0, b0);
+
+                a0 = TLeft.Load(shared, stage, ownA, 2, Rows);
+                b0 = TRight.Load(shared, stage + ChunksOfA, ownB, 2, Columns);
+                this.CopyA(shared, free + toA, feed, CopiesOfA / 2, CopiesOfA / 2);
+                sums = TOperands.Multiply(sums, a1, b1);
+
+                a1 = TLeft.Load(shared, stage, ownA, 3, Rows);
+                b1 = TRight.Load(shared, stage + ChunksOfA, ownB, 3, Columns);
+                this.CopyB(shared, free + toB, feed);
+                TensorCores.CommitCopies();
+                sums = TOperands.Multiply(sums, a0, b0);
+
+                TensorCores.AwaitCopies(Stages - 2);
+                Group.Barrier();
+                free = stage;
+                stage = stage == (Stages - 1) * StageChunks ? 0 : stage + StageChunks;
+                a0 = TLeft.Load(shared, stage, ownA, 0, Rows);
+                b0 = TRight.Load(shared, stage + ChunksOfA, ownB, 0, Columns);
+                sums = TOperands.Multiply(sums, a1, b1);
+                feed = this.Next(feed);
             }
 
-            fromA += TLeft.Stride(a);
-            fromB += TRight.Stride(b);
-            TensorCores.CommitCopies();
-            sums = TOperands.Multiply(sums, a0, b0);
-            TensorCores.AwaitCopies(Stages - 2);
-            Group.Barrier();
-
-            // The next step's first half, under way while this one's second half is multiplied.
-            stage = (stage + 1) & (Stages - 1);
-            at = stage * StageChunks;
-            a0 = TLeft.Load(shared, at + ownA, 0);
-            b0 = TRight.Load(shared, at + ownB, 0);
-            sums = TOperands.Multiply(sums, a1, b1);
+            if (piece < schedule.Whole)
+            {
+                LinearSums output = pieces.At<TTile>(schedule.Piece(piece));
+                output.Store(sums.R0, 0);
+                output.Store(sums.R1, 1);
+                output.Store(sums.R2, 2);
+                output.Store(sums.R3, 3);
+            }
+            else
+            {
+                pieces.Keep<TTile>(piece - schedule.Whole, sums);
+            }
         }
-
-        output.Store(sums);
     }
 
-    /// <summary>Starts the copies of a step.</summary>
-    private void Copy(ArrayView<WordQuad> shared, int stage, long fromA, long fromB)
+    private void CopyA(ArrayView<WordQuad> shared, int to, Feed feed, int first, int count) => TensorCores.Copy(
+        ref shared[to], Threads, ref a.Memory[0], feed.A.From, TLeft.Stride(a, Rows, Threads), TLeft.Mask(feed.A, Rows, Threads), first, count);
+
+    private void CopyB(ArrayView<WordQuad> shared, int to, Feed feed) => TensorCores.Copy(
+        ref shared[to], Threads, ref b.Memory[0], feed.B.From, TRight.Stride(b, Columns, Threads), TRight.Mask(feed.B, Columns, Threads),
+        0, CopiesOfB);
+
+    private Feed Start(int piece)
     {
-        int toA = (stage * StageChunks) + TLeft.To(Group.IdxX), toB = (stage * StageChunks) + TileChunks + TRight.To(Group.IdxX);
-        for (int i = 0; i < TileChunks / Threads; i++)
+        WarpPiece work = schedule.Piece(piece);
+        return new()
         {
-            TensorCores.Copy(ref shared[toA + (i * Threads)], ref a.Chunks[fromA + (i * TLeft.Jump(a, Threads))]);
+            A = TLeft.Start(a, work.Batch, work.Row * Rows, work.Step, Rows, Threads),
+            B = TRight.Start(b, work.Batch, work.Column * Columns, work.Step, Columns, Threads),
+            Piece = piece,
+            Left = work.Steps,
+        };
+    }
+
+    /// <summary>What is copied after this step: the next step, the next piece's first, or, after the last, nothing.</summary>
+    private Feed Next(Feed feed)
+    {
+        if (feed.Left > 1)
+        {
+            return new() { A = TLeft.Next(feed.A, a), B = TRight.Next(feed.B, b), Piece = feed.Piece, Left = feed.Left - 1 };
         }
 
-        for (int i = 0; i < TileChunks / Threads; i++)
-        {
-            TensorCores.Copy(ref shared[toB + (i * Threads)], ref b.Chunks[fromB + (i * TRight.Jump(b, Threads))]);
-        }
+        int piece = feed.Piece + Grid.DimX;
+        return piece < schedule.Pieces
+            ? this.Start(piece)
+            : new() { A = OperandCursor.Nothing, B = OperandCursor.Nothing, Piece = feed.Piece, Left = 1 };
+    }
+
+    private struct Feed
+    {
+        public OperandCursor A, B;
+        public int Piece, Left;
     }
 }
 
-/// <summary>C (M, N), the reduction cut into parts, part p of batch g written to block g·parts + p of C.</summary>
-internal readonly struct WarpProduct(int m, int n, int parts, int steps, Matrix bias, Matrix c, int start)
+/// <summary>Adds up the parts of the tiles whose reduction was cut, in order: a group per tile and 16 of each warp's 64 rows.</summary>
+[KernelInstance(typeof(LargeTile))]
+[KernelInstance(typeof(SmallTile))]
+internal readonly struct LinearFold<TTile>(WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
+    where TTile : struct, IWarpTile
 {
-    public readonly int M = m;
-    public readonly int N = n;
-    public readonly int Parts = parts;
-    public readonly int Steps = steps;
-    public readonly Matrix Bias = bias;
-    public readonly Matrix C = c;
-    public readonly int Start = start;
+    public static int Threads => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
 
-    /// <summary>Whether two adjacent elements of C, the first of even column, can be written as one.</summary>
-    public readonly int IsPaired =
-        c.Memory.View.LoadEffectiveAddressAsPtr() % (2 * sizeof(float)) == 0 && c.RowStride % 2 == 0 && c.BatchStride % 2 == 0 ? 1 : 0;
+    public void Execute()
+    {
+        int tile = Grid.IdxX, row = Grid.IdxY;
+        AccumulatorRow sums = pieces.Kept<TTile>(tile * schedule.Parts, row);
+        for (int part = 1; part < schedule.Parts; part++)
+        {
+            sums = LinearSums.Add(sums, pieces.Kept<TTile>((tile * schedule.Parts) + part, row));
+        }
+
+        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0)).Store(sums, row);
+    }
 }

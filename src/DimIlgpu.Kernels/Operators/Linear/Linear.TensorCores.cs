@@ -3,35 +3,36 @@ using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>CUDA's tensor cores: operands are rounded once, in a pass of their own, and then multiplied.</summary>
+/// <summary>CUDA's tensor cores: operands that they cannot read as they are, being float32 or not aligned, are rounded in a pass of their own.</summary>
 /// <remarks>
 /// Tiles of float32 operands, rounded as each group loads them, would ask the L2 for a byte per 32 operations: more than
 /// it is thought to give (ADR 8).
 /// </remarks>
 internal static class LinearTensorCores
 {
-    // By shape alone, so that sums never depend on the machine: some groups for each multiprocessor of the largest GPUs.
-    private const int EnoughGroups = 512;
-    private const int FewestDepth = 512;
+    private const int ChunkBytes = 16;
 
     /// <inheritdoc cref="Linear.Forward"/>
-    public static void Forward(Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch)
+    public static void Forward(Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch, LinearPlan? plan = null)
     {
         using ArenaScope scope = device.Scratch.Scope();
         if (device.MatrixPrecision == MatrixPrecision.BFloat16)
         {
             Multiply<BFloat16Operands, RowsAlong, RowsAlong>(
-                device, Pack<BFloat16Operands>(device, x, batch), Pack<BFloat16Operands>(device, weight, batch), bias, new(y, Add: false), batch);
+                device, Along<BFloat16Operands>(device, x, batch), Along<BFloat16Operands>(device, weight, batch),
+                bias, new(y, Add: false), batch, plan);
         }
         else
         {
             Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
-                device, Pack<TensorFloat32Operands>(device, x, batch), Pack<TensorFloat32Operands>(device, weight, batch), bias, new(y, Add: false), batch);
+                device, Along<TensorFloat32Operands>(device, x, batch), Along<TensorFloat32Operands>(device, weight, batch),
+                bias, new(y, Add: false), batch, plan);
         }
     }
 
     /// <summary>The gradients of the operands; that of the bias is no product.</summary>
-    public static void Backward(Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, int batch)
+    public static void Backward(
+        Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, int batch, LinearPlan? plan = null)
     {
         if (dx is { } target)
         {
@@ -43,105 +44,135 @@ internal static class LinearTensorCores
             Check.Dense(shared.Tensor, weight.Shape, nameof(dWeight));
         }
 
-        if (dx is null && dWeight is null)
-        {
-            return;
-        }
-
         using ArenaScope scope = device.Scratch.Scope();
         if (device.MatrixPrecision == MatrixPrecision.BFloat16)
         {
-            PackedOperand output = Pack<BFloat16Operands>(device, dy, batch);
-            if (dx is { } input)
-            {
-                Multiply<BFloat16Operands, RowsAlong, RowsAcross>(
-                    device, output, Pack<BFloat16Operands>(device, weight, batch), null, input, batch);
-            }
-
-            if (dWeight is { } parameter)
-            {
-                Multiply<BFloat16Operands, RowsAcross, RowsAcross>(
-                    device, output, Pack<BFloat16Operands>(device, x, batch), null, parameter, batch);
-            }
-
+            BackwardBFloat16(device, x, weight, dy, dx, dWeight, batch, plan);
             return;
         }
 
         if (dx is { } gradient)
         {
             Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
-                device, Pack<TensorFloat32Operands>(device, dy, batch), PackTransposed(device, weight, batch), null, gradient, batch);
+                device, Along<TensorFloat32Operands>(device, dy, batch), PackTransposed(device, weight, batch), null, gradient, batch, plan);
         }
 
         if (dWeight is { } sum)
         {
             Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
-                device, PackTransposed(device, dy, batch), PackTransposed(device, x, batch), null, sum, batch);
+                device, PackTransposed(device, dy, batch), PackTransposed(device, x, batch), null, sum, batch, plan);
+        }
+    }
+
+    private static void BackwardBFloat16(
+        Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, int batch, LinearPlan? plan)
+    {
+        WarpOperand? packed = null;
+        if (dx is { } input)
+        {
+            packed = Along<BFloat16Operands>(device, dy, batch);
+            Multiply<BFloat16Operands, RowsAlong, RowsAcross>(device, packed.Value, Across(device, weight, batch), null, input, batch, plan);
+        }
+
+        if (dWeight is { } parameter)
+        {
+            // Memory that can be read along rows can be read across them.
+            Multiply<BFloat16Operands, RowsAcross, RowsAcross>(
+                device, packed ?? Across(device, dy, batch), Across(device, x, batch), null, parameter, batch, plan);
         }
     }
 
     /// <summary>C (+)= A Bᵀ (+ bias) for each of the batch.</summary>
     private static void Multiply<TOperands, TLeft, TRight>(
-        Device device, PackedOperand a, PackedOperand b, Tensor? bias, Sink c, int batch)
+        Device device, WarpOperand a, WarpOperand b, Tensor? bias, Sink c, int batch, LinearPlan? plan)
         where TOperands : struct, ITensorOperands
         where TLeft : struct, IOperandLayout
         where TRight : struct, IOperandLayout
     {
         int m = checked((int)(c.Tensor.Rows / batch)), n = c.Tensor.Columns, steps = TLeft.Steps(a);
-        int groups = batch * Groups(m) * Groups(n), parts = 1;
-        if (bias is null && c.Tensor.IsContiguous)
+        bool isLargePossible = device.MostSharedMemory >= LinearWarps<TOperands, TLeft, TRight, LargeTile>.SharedBytes;
+        LinearPlan chosen = plan ?? LinearPlan.For(m, n, steps, batch, isLargePossible);
+        if (chosen.IsLarge)
         {
-            int most = steps * TOperands.Elements * PackedOperand.StepChunks / FewestDepth;
-            parts = Math.Clamp(Math.Min(EnoughGroups / groups, most), 1, 64);
+            Multiply<TOperands, TLeft, TRight, LargeTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
         }
-
-        if (parts == 1)
+        else
         {
-            Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
-            Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : target;
-            Launch(target, shift, bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero);
-            return;
+            Multiply<TOperands, TLeft, TRight, SmallTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
         }
-
-        Tensor partial = device.Scratch.Rent(new((long)batch * parts, checked(m * n)));
-        Matrix sums = new(partial.Memory, n, 1, (long)m * n);
-        Launch(sums, sums, LinearStart.Zero);
-        ColumnSum.Fold(device, partial, parts, c with { Tensor = c.Tensor.Reshape(new(batch, m * n)) });
-
-        void Launch(Matrix target, Matrix shift, int start) => device.Warps(
-            new LinearWarps<TOperands, TLeft, TRight>(a, b, new(m, n, parts, steps, shift, target, start)),
-            new Index3D(Groups(n), Groups(m), batch * parts),
-            LinearWarps<TOperands, TLeft, TRight>.Threads,
-            LinearWarps<TOperands, TLeft, TRight>.SharedBytes);
     }
 
-    private static int Groups(int length) => (length + PackedOperand.GroupRows - 1) / PackedOperand.GroupRows;
+    private static void Multiply<TOperands, TLeft, TRight, TTile>(
+        Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int steps, LinearPlan plan)
+        where TOperands : struct, ITensorOperands
+        where TLeft : struct, IOperandLayout
+        where TRight : struct, IOperandLayout
+        where TTile : struct, IWarpTile
+    {
+        WarpSchedule schedule = WarpSchedule.For<TTile>(m, n, batch, steps, plan);
+        Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
+        Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : target;
+        int start = bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
+        Floats parts = schedule.Cut == 0
+            ? default
+            : device.Scratch.Rent(new((long)schedule.Cut * schedule.Parts, LinearPieces.PartLength<TTile>())).Memory;
+        LinearPieces pieces = new(m, n, shift, target, start, parts);
+        device.Warps(
+            new LinearWarps<TOperands, TLeft, TRight, TTile>(a, b, schedule, pieces),
+            new Index3D(Math.Min(schedule.Pieces, TTile.Together * device.Accelerator.NumMultiprocessors), 1, 1),
+            LinearWarps<TOperands, TLeft, TRight, TTile>.Threads,
+            LinearWarps<TOperands, TLeft, TRight, TTile>.SharedBytes);
+        if (schedule.Cut > 0)
+        {
+            const int sixteens = TensorCores.Side / 16;
+            device.Warps(
+                new LinearFold<TTile>(schedule, pieces), new Index3D(schedule.Cut, sixteens, 1), LinearFold<TTile>.Threads);
+        }
+    }
 
-    private static PackedOperand Pack<TOperands>(Device device, Tensor source, int batch)
+    /// <summary>A matrix whose rows lie along the reduction: what follows a row within its last chunk has to be zero.</summary>
+    private static WarpOperand Along<TOperands>(Device device, Tensor source, int batch)
+        where TOperands : struct, ITensorOperands =>
+        TOperands.Elements == 8 && source.Columns % 8 == 0 && IsReadable(source)
+            ? AsItIs(source, batch)
+            : Pack<TOperands>(device, source, batch);
+
+    /// <summary>A matrix whose rows lie across the reduction: what follows a row meets no result.</summary>
+    private static WarpOperand Across(Device device, Tensor source, int batch) =>
+        IsReadable(source) ? AsItIs(source, batch) : Pack<BFloat16Operands>(device, source, batch);
+
+    private static bool IsReadable(Tensor source) =>
+        source.ElementType == ElementType.BFloat16 && source.Pitch % 8 == 0 && source.Halves.Length >= 8 &&
+        source.Halves.LoadEffectiveAddressAsPtr() % ChunkBytes == 0;
+
+    private static WarpOperand AsItIs(Tensor source, int batch) => new(
+        source.Halves.Cast<WordQuad>(), checked((int)(source.Rows / batch)), (source.Columns + 7) / 8, checked(source.Pitch * 2));
+
+    private static WarpOperand Pack<TOperands>(Device device, Tensor source, int batch)
         where TOperands : struct, ITensorOperands
     {
-        int rows = checked((int)(source.Rows / batch));
-        PackedOperand packed = PackedOperand.Rent<TOperands>(device.Scratch, batch, rows, source.Columns);
-        int total = checked(batch * packed.Rows * packed.Pitch);
+        WarpOperand packed = WarpOperand.Rent<TOperands>(device.Scratch, batch, checked((int)(source.Rows / batch)), source.Columns);
+        long total = source.Rows * packed.Chunks;
         device.Warps(
-            new LinearPack<TOperands>(source.Memory, source.Pitch, packed, rows, source.Columns, total, IsQuads(source) ? 1 : 0),
-            new Index3D((total + LinearPack<TOperands>.Threads - 1) / LinearPack<TOperands>.Threads, 1, 1),
+            new LinearPack<TOperands>(
+                source.Memory, source.Pitch, packed.Memory, source.Columns, packed.Chunks, total, IsQuads(source) ? 1 : 0),
+            new Index3D(checked((int)((total + LinearPack<TOperands>.Threads - 1) / LinearPack<TOperands>.Threads)), 1, 1),
             LinearPack<TOperands>.Threads);
         return packed;
     }
 
-    private static PackedOperand PackTransposed(Device device, Tensor source, int batch)
+    private static WarpOperand PackTransposed(Device device, Tensor source, int batch)
     {
         int depth = checked((int)(source.Rows / batch));
-        PackedOperand packed = PackedOperand.Rent<TensorFloat32Operands>(device.Scratch, batch, source.Columns, depth);
+        WarpOperand packed = WarpOperand.Rent<TensorFloat32Operands>(device.Scratch, batch, source.Columns, depth);
         const int side = LinearPackTransposed.Side;
         device.Warps(
             new LinearPackTransposed(source.Memory, source.Pitch, packed, source.Columns, depth),
-            new Index3D((source.Columns + side - 1) / side, ((packed.Pitch * TensorFloat32Operands.Elements) + side - 1) / side, batch),
+            new Index3D((source.Columns + side - 1) / side, ((packed.Chunks * TensorFloat32Operands.Elements) + side - 1) / side, batch),
             LinearPackTransposed.Threads);
         return packed;
     }
 
     private static bool IsQuads(Tensor source) =>
-        source.View.LoadEffectiveAddressAsPtr() % (4 * sizeof(float)) == 0 && source.Pitch % 4 == 0;
+        source.ElementType == ElementType.Float32 && source.View.LoadEffectiveAddressAsPtr() % ChunkBytes == 0 && source.Pitch % 4 == 0;
 }

@@ -8,7 +8,8 @@ namespace DimIlgpu.Kernels;
 /// <para>dX += dY W; dW += dYᵀ X; db += Σ_rows dY.</para>
 /// <para>
 /// True float32, unless the device was opened with another <see cref="MatrixPrecision"/>: then the operands of the three
-/// products are rounded; sums and results are float32 still.
+/// products are rounded. Sums are float32 still, and results are rounded once where they are stored in bfloat16, as any of
+/// X, W, Y, dY and dX may be.
 /// </para>
 /// <para>
 /// A batch of G weights, as of the two scan directions, is stacked by rows: X (G·M, K), W (G·N, K), b (G, N),
@@ -40,7 +41,7 @@ public static class Linear
             Check.Shape(b, new(batch, n), nameof(bias));
         }
 
-        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        if (device.HasTensorCores)
         {
             LinearTensorCores.Forward(device, x, weight, bias, y, batch);
             return;
@@ -67,7 +68,7 @@ public static class Linear
         Device device, Tensor x, Tensor weight, Tensor dy, Sink? dx, Sink? dWeight, Sink? dBias, int batch = 1)
     {
         (int m, int n, int k) = CheckShapes(x, weight, dy, batch);
-        if (device.MatrixPrecision != MatrixPrecision.Float32)
+        if (device.HasTensorCores)
         {
             LinearTensorCores.Backward(device, x, weight, dy, dx, dWeight, batch);
             (dx, dWeight) = (null, null);

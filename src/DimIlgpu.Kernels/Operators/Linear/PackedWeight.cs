@@ -23,8 +23,9 @@ public sealed class PackedWeight(Arena arena)
         Device device = arena.Device;
         Tensor panels = this.memory ??= arena.Rent(new((long)batch * grid.Vectors * device.LaneWidth, product.K));
         Check.Shape(panels, new((long)batch * grid.Vectors * device.LaneWidth, product.K));
-        if (!this.isFilled)
+        if (!this.isFilled || device.Recording is not null)
         {
+            // A replay may meet another version of the weight.
             device.Tiles(new LinearPanelPack(product, grid, 0, product.K, panels.Memory), (long)batch * grid.Panels, device.LaneWidth);
             this.isFilled = true;
         }

@@ -22,7 +22,7 @@ public static class Patches
         PatchIndex index = new(layout, samples.Pitch, patches.Tensor.Pitch);
         device.Rows(
             new PatchesForward(samples.Memory, patches.Tensor.Memory, index, patches.Add ? 1 : 0),
-            Lines(samples, layout), Columns(device, layout));
+            Lines(samples, layout), layout.Width * layout.Channels, Widest(device, layout));
     }
 
     /// <summary>Puts patches together.</summary>
@@ -37,15 +37,13 @@ public static class Patches
         PatchIndex index = new(layout, samples.Tensor.Pitch, patches.Pitch);
         device.Rows(
             new PatchesInverse(patches.Memory, samples.Tensor.Memory, index, samples.Add ? 1 : 0),
-            Lines(samples.Tensor, layout), Columns(device, layout));
+            Lines(samples.Tensor, layout), layout.Width * layout.Channels, Widest(device, layout));
     }
 
     private static long Lines(Tensor samples, PatchLayout layout) => samples.Rows * layout.Frames * layout.Height;
 
-    // A lane must not cross from one patch to the next: p·C values of a line are adjacent in both tensors. A GPU's
-    // threads are single columns, and share out the whole line.
-    private static int Columns(Device device, PatchLayout layout) =>
-        (device.Kind == DeviceKind.Cpu ? layout.Patch : layout.Width) * layout.Channels;
+    // A lane must not cross from one patch to the next: p·C values of a line are adjacent in both tensors.
+    private static int Widest(Device device, PatchLayout layout) => device.Lane(layout.Patch * layout.Channels);
 
     private static void CheckShapes(Tensor samples, Tensor patches, PatchLayout layout)
     {

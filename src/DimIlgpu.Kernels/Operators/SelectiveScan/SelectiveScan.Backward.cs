@@ -40,42 +40,59 @@ internal static class ScanBackward
 {
     public static void Launch(Device device, ScanAdjoint adjoint)
     {
+        if (device.Kind != DeviceKind.Cpu)
+        {
+            if (adjoint.Dy.IsNarrow != 0)
+            {
+                LaunchGroups<BFloat16Element>(device, adjoint);
+            }
+            else
+            {
+                LaunchGroups<Float32Element>(device, adjoint);
+            }
+
+            return;
+        }
+
         switch (adjoint.View.Layout.States / 4)
         {
             case 1:
-                Launch<OneQuad>(device, adjoint);
+                LaunchTiles<OneQuad>(device, adjoint);
                 break;
             case 2:
-                Launch<TwoQuads>(device, adjoint);
+                LaunchTiles<TwoQuads>(device, adjoint);
                 break;
             case 3:
-                Launch<ThreeQuads>(device, adjoint);
+                LaunchTiles<ThreeQuads>(device, adjoint);
                 break;
             default:
-                Launch<FourQuads>(device, adjoint);
+                LaunchTiles<FourQuads>(device, adjoint);
                 break;
         }
     }
 
-    private static void Launch<TQuads>(Device device, ScanAdjoint adjoint)
+    private static void LaunchTiles<TQuads>(Device device, ScanAdjoint adjoint)
         where TQuads : struct, IQuads
     {
         ScanLayout l = adjoint.View.Layout;
-        if (device.Kind == DeviceKind.Cpu)
+        int lane = device.Lane(l.Channels), lanes = (SelectiveScan.ChannelsPerGroup + lane - 1) / lane;
+        Shape shape = new(device.Workers, ScanTiles<TQuads>.ScratchLength(l.Segment, lanes) * lane);
+        using ArenaScope scope = device.Scratch.Scope();
+        device.Tiles(
+            new ScanTiles<TQuads>(adjoint, device.Scratch.Rent(shape).Memory, shape.Columns), l.Strips * adjoint.Groups, lane);
+    }
+
+    private static void LaunchGroups<TElement>(Device device, ScanAdjoint adjoint)
+        where TElement : struct, IElement
+    {
+        ScanLayout l = adjoint.View.Layout;
+        using ArenaScope scope = device.Scratch.Scope();
+        Tensor states = device.Scratch.Rent(new(l.Strips * adjoint.Groups, ScanBackwardGroups<TElement>.ScratchLength));
+        for (int first = 0; first < l.States; first += ScanGroup.States)
         {
-            int lane = device.Lane(l.Channels), lanes = (SelectiveScan.ChannelsPerGroup + lane - 1) / lane;
-            Shape shape = new(device.Workers, ScanTiles<TQuads>.ScratchLength(l.Segment, lanes) * lane);
-            using ArenaScope scope = device.Scratch.Scope();
-            device.Tiles(
-                new ScanTiles<TQuads>(adjoint, device.Scratch.Rent(shape).Memory, shape.Columns), l.Strips * adjoint.Groups, lane);
-        }
-        else
-        {
-            using ArenaScope scope = device.Scratch.Scope();
-            Tensor states = device.Scratch.Rent(new(l.Strips * l.Segment * l.States, l.Channels));
             device.Groups(
-                new ScanGroups<TQuads>(adjoint, states.Memory),
-                new Index3D(adjoint.Groups, checked((int)l.Strips), 1), SelectiveScan.ChannelsPerGroup);
+                new ScanBackwardGroups<TElement>(adjoint, states.Memory, first, ScanBackwardGroups<TElement>.Parts),
+                new Index3D(adjoint.Groups, 2 * l.Batch, l.Chunks), ScanGroup.Threads);
         }
     }
 }

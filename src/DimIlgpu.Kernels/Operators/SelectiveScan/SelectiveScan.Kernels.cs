@@ -158,6 +158,8 @@ internal readonly struct ScanDecayRate(Floats aLog, Floats a, int pitch) : IStri
 /// </summary>
 internal readonly struct ScanFold(ScanView view, Floats dy, Floats folds, Floats sums, int adjoint) : IStripKernel
 {
+    public static int MostColumnsPerThread => 1;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TLane>(long strip, int column)
         where TLane : unmanaged, ILane<TLane>

@@ -40,21 +40,28 @@ public readonly record struct ScanGradients(Sink? U, Sink? Delta, Sink? ALog, Si
 public static class SelectiveScan
 {
     private const int CpuSegment = 32;
-    private const int GpuSegment = 16;
 
-    // As many independent strips as keep the hardware busy: register lanes on a CPU, threads on a GPU.
+    // As many independent strips as keep the hardware busy: register lanes on a CPU, groups on a GPU.
     private const long EnoughCpuStrips = 16;
-    private const long EnoughGpuThreads = 1 << 17;
+    private const long EnoughGpuGroups = 512;
+    private const long EnoughGpuBackwardGroups = 264;
 
-    /// <summary>The most states N per channel; N is a multiple of 4.</summary>
+    // Folding runs through all tokens once more, so fewer chunks than these gain nothing.
+    private const long FewestChunks = 4;
+    private const long FewestGpuBackwardChunks = 2;
+
+    /// <summary>The most states N per channel on every device; N is a multiple of 4.</summary>
     public const int MaxStates = 16;
+
+    /// <summary>The most states N per channel on a GPU, where more than 16 run 16 at a time.</summary>
+    public const int MaxGpuStates = 256;
 
     /// <summary>Channels over which dB and dC are summed before partial sums are written.</summary>
     internal const int ChannelsPerGroup = 128;
 
     /// <summary>Tokens from one kept state to the next.</summary>
     /// <param name="device">Where the scan runs.</param>
-    public static int SegmentOf(Device device) => device.Kind == DeviceKind.Cpu ? CpuSegment : GpuSegment;
+    public static int SegmentOf(Device device) => device.Kind == DeviceKind.Cpu ? CpuSegment : ScanGroup.Tile;
 
     /// <summary>The shape of the states that the backward pass needs.</summary>
     /// <param name="device">Where the scan runs.</param>
@@ -71,7 +78,7 @@ public static class SelectiveScan
     /// <param name="y">Output, (2·B·L, E): both directions stacked, each in token order.</param>
     /// <param name="batch">Batch size B.</param>
     /// <param name="checkpoints">Receives the kept states, of <see cref="CheckpointShape"/>; null where no gradient is wanted.</param>
-    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>, or on a GPU <see cref="MaxGpuStates"/>.</exception>
     public static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints) =>
         Forward(device, inputs, y, batch, checkpoints, chunks: 0);
 
@@ -89,8 +96,9 @@ public static class SelectiveScan
     /// <summary>With a number of chunks to aim at; 0 chooses by shape.</summary>
     internal static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints, int chunks)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: false);
         Check.Dense(y, inputs.U.Shape);
+        CheckType(y, inputs.U, nameof(y));
         if (checkpoints is { } kept)
         {
             Check.Dense(kept, CheckpointShape(device, batch, layout.Tokens, layout.States, layout.Channels), nameof(checkpoints));
@@ -103,6 +111,12 @@ public static class SelectiveScan
         if (layout.Chunks > 1)
         {
             Fold(device, view, states.Memory, dy: default, adjoint: 0, keep);
+        }
+
+        if (device.Kind != DeviceKind.Cpu)
+        {
+            Run<ForwardPass>(device, view, new(dy: default, y.Memory, states.Memory, keep));
+            return;
         }
 
         switch (layout.States / 4)
@@ -126,8 +140,9 @@ public static class SelectiveScan
     internal static void Backward(
         Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients, int chunks)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: true);
         Check.Dense(dy, inputs.U.Shape);
+        CheckType(dy, inputs.U, nameof(dy));
         using ArenaScope scope = device.Scratch.Scope();
         ScanView view = View(device, layout, inputs);
         Tensor incoming = device.Scratch.Rent(new(layout.Chunks > 1 ? layout.Strips * layout.States : 1, layout.Channels));
@@ -141,10 +156,12 @@ public static class SelectiveScan
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
         Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
         Tensor dB = device.Scratch.Rent(new(rows * groups, n)), dC = device.Scratch.Rent(new(rows * groups, n));
-        Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
-        Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape), Add: false);
+        Sink du = gradients.U ?? new(device.Scratch.Rent(inputs.U.Shape, type: inputs.U.ElementType), Add: false);
+        Sink dDelta = gradients.Delta ?? new(device.Scratch.Rent(inputs.U.Shape, type: inputs.U.ElementType), Add: false);
         Check.Dense(du.Tensor, inputs.U.Shape, nameof(gradients));
         Check.Dense(dDelta.Tensor, inputs.U.Shape, nameof(gradients));
+        CheckType(du.Tensor, inputs.U, nameof(gradients));
+        CheckType(dDelta.Tensor, inputs.U, nameof(gradients));
 
         ScanBackward.Launch(device, new ScanAdjoint(
             view, incoming.Memory, checkpoints.Memory, dy.Memory, du.Tensor.Memory, dDelta.Tensor.Memory,
@@ -165,17 +182,37 @@ public static class SelectiveScan
         where TQuads : struct, IQuads
     {
         ScanLayout l = view.Layout;
-        if (device.Kind == DeviceKind.Cpu)
+        int lane = device.Lane(l.Channels), most = l.Channels / lane;
+        int groups = (int)Math.Clamp(EnoughCpuStrips / l.Strips, Math.Min(most, Divide(l.Channels, ChannelsPerGroup)), most);
+        Tensor scratch = device.Scratch.Rent(new(device.Workers, ScanForwardTiles<TQuads>.ScratchLength(l.Segment) * lane));
+        device.Tiles(
+            new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
+    }
+
+    /// <summary>One pass over all tokens on a GPU.</summary>
+    private static void Run<TPass>(Device device, ScanView view, ScanPassView pass)
+        where TPass : struct, IScanPass
+    {
+        if (view.U.IsNarrow != 0)
         {
-            int lane = device.Lane(l.Channels), most = l.Channels / lane;
-            int groups = (int)Math.Clamp(EnoughCpuStrips / l.Strips, Math.Min(most, Divide(l.Channels, ChannelsPerGroup)), most);
-            Tensor scratch = device.Scratch.Rent(new(device.Workers, ScanForwardTiles<TQuads>.ScratchLength(l.Segment) * lane));
-            device.Tiles(
-                new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
+            Run<BFloat16Element, TPass>(device, view, pass);
         }
         else
         {
-            device.Strips(new ScanForward<TQuads>(view, states, y, keep), l.Strips, l.Channels);
+            Run<Float32Element, TPass>(device, view, pass);
+        }
+    }
+
+    /// <summary>16 states at a time; those after the first add to y.</summary>
+    private static void Run<TElement, TPass>(Device device, ScanView view, ScanPassView pass)
+        where TElement : struct, IElement
+        where TPass : struct, IScanPass
+    {
+        ScanLayout l = view.Layout;
+        Index3D groups = new(Divide(l.Channels, ScanGroup.Channels), 2 * l.Batch, l.Chunks);
+        for (int first = 0; first < l.States; first += ScanGroup.States)
+        {
+            device.Groups(new ScanGroups<TElement, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
         }
     }
 
@@ -193,8 +230,20 @@ public static class SelectiveScan
         ScanLayout layout = view.Layout;
         Tensor folds = device.Scratch.Rent(new(layout.Strips * layout.States, layout.Channels));
         Tensor sums = device.Scratch.Rent(new(layout.Strips, layout.Channels));
-        device.Strips(
-            new ScanFold(view, dy, folds.Memory, sums.Memory, adjoint), layout.Strips * (layout.States / 4), layout.Channels);
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            device.Strips(
+                new ScanFold(view, dy, folds.Memory, sums.Memory, adjoint), layout.Strips * (layout.States / 4), layout.Channels);
+        }
+        else if (adjoint != 0)
+        {
+            Run<AdjointFoldPass>(device, view, new(dy, sums.Memory, folds.Memory, keep: 0));
+        }
+        else
+        {
+            Run<FoldPass>(device, view, new(dy: default, sums.Memory, folds.Memory, keep: 0));
+        }
+
         device.Strips(
             new ScanOfFolds(view, folds.Memory, sums.Memory, incoming, adjoint, keep),
             2L * layout.Batch * layout.States, layout.Channels);
@@ -208,16 +257,17 @@ public static class SelectiveScan
         return new(layout, inputs, a.Memory);
     }
 
-    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks)
+    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks, bool isBackward)
     {
         Check.NotEmpty(inputs.U, nameof(inputs.U));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         Check.Divides(2L * batch, inputs.U.Rows, nameof(inputs.U));
         int tokens = checked((int)(inputs.U.Rows / 2 / batch)), channels = inputs.U.Columns, states = inputs.B.Columns;
-        if (states % 4 != 0 || states < 4 || states > MaxStates)
+        int most = device.Kind == DeviceKind.Cpu ? MaxStates : MaxGpuStates;
+        if (states % 4 != 0 || states < 4 || states > most)
         {
             throw new ArgumentException(
-                $"'{nameof(inputs.B)}' has {states} states; expected a multiple of 4 from 4 to {MaxStates}.", nameof(inputs));
+                $"'{nameof(inputs.B)}' has {states} states; expected a multiple of 4 from 4 to {most}.", nameof(inputs));
         }
 
         Check.Dense(inputs.U, inputs.U.Shape, nameof(inputs.U));
@@ -227,21 +277,32 @@ public static class SelectiveScan
         Check.Shape(inputs.C, new(inputs.U.Rows, states), nameof(inputs.C));
         Check.Dense(inputs.D, new(2, channels), nameof(inputs.D));
 
+        CheckType(inputs.Delta, inputs.U, nameof(inputs.Delta));
+        CheckType(inputs.B, inputs.U, nameof(inputs.B));
+        CheckType(inputs.C, inputs.U, nameof(inputs.C));
+
         int segment = SegmentOf(device);
         if (chunks == 0)
         {
-            long strips = 2L * batch * channels;
-            long wanted = device.Kind == DeviceKind.Cpu
-                ? EnoughCpuStrips / Math.Max(1, strips / device.Lane(channels))
-                : EnoughGpuThreads / strips;
-
-            // Folding runs through all tokens once more, so two or three chunks on a CPU gain nothing.
-            wanted = device.Kind == DeviceKind.Cpu && wanted < 4 ? 1 : wanted;
+            long enough = device.Kind == DeviceKind.Cpu ? EnoughCpuStrips : isBackward ? EnoughGpuBackwardGroups : EnoughGpuGroups;
+            int width = device.Kind == DeviceKind.Cpu ? device.Lane(channels) : isBackward ? ChannelsPerGroup : ScanGroup.Channels;
+            long fewest = isBackward && device.Kind != DeviceKind.Cpu ? FewestGpuBackwardChunks : FewestChunks;
+            long wanted = enough / Math.Max(1, 2L * batch * Divide(channels, width));
+            wanted = wanted < fewest ? 1 : wanted;
             chunks = (int)Math.Clamp(wanted, 1, Math.Max(1, tokens / (4 * segment)));
         }
 
         int length = Divide(Divide(tokens, chunks), segment) * segment;
         return new(batch, tokens, channels, states, Divide(tokens, length), length, segment);
+    }
+
+    /// <summary>A launch reads and writes one type of element.</summary>
+    private static void CheckType(Tensor tensor, Tensor u, string name)
+    {
+        if (tensor.ElementType != u.ElementType)
+        {
+            throw new ArgumentException($"'{name}' holds {tensor.ElementType}; expected {u.ElementType}, as u has.", name);
+        }
     }
 
     private static int Divide(int a, int b) => (a + b - 1) / b;

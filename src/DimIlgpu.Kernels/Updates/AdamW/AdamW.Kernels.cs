@@ -2,10 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>One lane: 16 bytes read and 16 written per element, and 4 and 4 more for the average.</summary>
+/// <summary>One lane: 16 bytes read and 16 written per element, 4 and 4 more for the average, and 2 for a copy in bfloat16.</summary>
 internal readonly struct AdamWKernel(
-    Floats p, Floats g, Floats m, Floats v, Floats ema, Floats state, int columns,
-    float beta1, float rate1, float beta2, float rate2, float epsilon, float weightDecay, int average) : IStripKernel
+    Floats p, Floats g, Floats m, Floats v, Floats ema, Floats copy, Floats state, int columns,
+    float beta1, float rate1, float beta2, float rate2, float epsilon, float weightDecay, int average, int copied) : IStripKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Execute<TLane>(long strip, int column)
@@ -25,6 +25,11 @@ internal readonly struct AdamWKernel(
             TLane.Store(m, i, first);
             TLane.Store(v, i, second);
             TLane.Store(p, i, value);
+            if (copied != 0)
+            {
+                TLane.Store(copy, i, value);
+            }
+
             if (average != 0)
             {
                 TLane mean = TLane.Load(ema, i);

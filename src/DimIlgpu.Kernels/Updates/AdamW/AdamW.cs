@@ -7,7 +7,7 @@ namespace DimIlgpu.Kernels;
 /// <param name="WeightDecay">λ, decoupled: applied to the parameter, not to the gradient.</param>
 public readonly record struct AdamWConstants(double Beta1, double Beta2, double Epsilon, double WeightDecay);
 
-/// <summary>One step of Adam with decoupled weight decay, and of the moving average of the parameters, in one pass.</summary>
+/// <summary>One step of Adam with decoupled weight decay, and of the moving average of the parameters and of their copy for products, in one pass.</summary>
 /// <remarks>
 /// <para>g ← scale·g, m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g².</para>
 /// <para>p ← p·(1 − ηλ) − η·(c₁m) / (√(c₂v) + ε), c_i = 1 / (1 − β_i^t).</para>
@@ -30,9 +30,10 @@ public static class AdamW
     /// <param name="ema">Moving average of the parameters, of p's shape; null for none.</param>
     /// <param name="state">The buffer described at <see cref="UpdateState"/>.</param>
     /// <param name="constants">β₁, β₂, ε and λ.</param>
+    /// <param name="copy">Receives the parameters again, in another element type; null for none.</param>
     /// <exception cref="ArgumentException">A shape does not match.</exception>
     public static void Update(
-        Device device, Tensor p, Tensor g, Tensor m, Tensor v, Tensor? ema, Tensor state, AdamWConstants constants)
+        Device device, Tensor p, Tensor g, Tensor m, Tensor v, Tensor? ema, Tensor state, AdamWConstants constants, Tensor? copy = null)
     {
         Check.NotEmpty(p);
         Check.Dense(p, p.Shape);
@@ -42,11 +43,13 @@ public static class AdamW
         Check.Dense(state, UpdateState.Shape);
         Tensor average = ema ?? p;
         Check.Dense(average, p.Shape, nameof(ema));
+        Tensor second = copy ?? p;
+        Check.Dense(second, p.Shape, nameof(copy));
         device.Strips(
             new AdamWKernel(
-                p.Memory, g.Memory, m.Memory, v.Memory, average.Memory, state.Memory, p.Columns,
+                p.Memory, g.Memory, m.Memory, v.Memory, average.Memory, second.Memory, state.Memory, p.Columns,
                 (float)constants.Beta1, (float)(1 - constants.Beta1), (float)constants.Beta2, (float)(1 - constants.Beta2),
-                (float)constants.Epsilon, (float)constants.WeightDecay, ema is null ? 0 : 1),
+                (float)constants.Epsilon, (float)constants.WeightDecay, ema is null ? 0 : 1, copy is null ? 0 : 1),
             p.Rows, p.Columns);
     }
 }

@@ -1,0 +1,165 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>How a product is cut for the tensor cores: which tile, and which tiles' reductions in parts.</summary>
+/// <remarks>
+/// By shape alone, so that sums never depend on the machine. Tiles are worked off in rounds of as many as run at once on the
+/// largest GPUs; a last round that would not fill them is cut along the reduction instead, and its parts are added up in a
+/// pass of their own.
+/// </remarks>
+/// <param name="IsLarge">256 × 128 instead of 128 × 128.</param>
+/// <param name="Whole">Tiles, the first ones, that are computed in one piece; at most all.</param>
+/// <param name="Parts">Parts of each of the others.</param>
+internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
+{
+    // What the choice is made for: an H100. Elsewhere it is merely less even.
+    private const int Multiprocessors = 132;
+    private const int MostParts = 64;
+    private const int FewestSteps = 4;
+
+    // Times, in those of a step of a multiprocessor's tiles: what a round adds to its steps, what the second pass costs at
+    // least, and what it and the writing of its parts cost for each round.
+    private const double RoundOfLarge = 1.5, RoundOfSmall = 0.75, Fold = 5, FoldOfRound = 4;
+
+    // A pair of small tiles reads more from the L2 and from shared memory than a large one.
+    private const double StepOfSmall = 1.1;
+
+    /// <summary>The plan for a result of m × n, for each of the batch.</summary>
+    public static LinearPlan For(int m, int n, int steps, int batch, bool isLargePossible)
+    {
+        (LinearPlan plan, double cost) = Best<SmallTile>(m, n, steps, batch);
+        if (isLargePossible)
+        {
+            (LinearPlan large, double costOfLarge) = Best<LargeTile>(m, n, steps, batch);
+            plan = costOfLarge < cost ? large : plan;
+        }
+
+        return plan;
+    }
+
+    private static (LinearPlan Plan, double Cost) Best<TTile>(int m, int n, int steps, int batch)
+        where TTile : struct, IWarpTile
+    {
+        bool isLarge = typeof(TTile) == typeof(LargeTile);
+        int slots = Multiprocessors * TTile.Together, tiles = WarpSchedule.Tiles<TTile>(m, n, batch);
+        double round = isLarge ? RoundOfLarge : RoundOfSmall, step = isLarge ? 1 : StepOfSmall;
+        int rounds = tiles / slots, rest = tiles % slots;
+        double full = rounds * ((steps * step) + round);
+        if (rest == 0)
+        {
+            return (new(isLarge, tiles, 1), full);
+        }
+
+        (LinearPlan Plan, double Cost) best = (new(isLarge, tiles, 1), full + (steps * step) + round);
+        for (int parts = 2; parts <= Math.Min(MostParts, steps / FewestSteps); parts++)
+        {
+            int pieces = rest * parts, turns = (pieces + slots - 1) / slots;
+            double cost = full + Fold + (turns * (((steps + parts - 1) / parts * step) + round)) + ((double)pieces / slots * FoldOfRound);
+            if (cost < best.Cost)
+            {
+                best = (new(isLarge, tiles - rest, parts), cost);
+            }
+        }
+
+        return best;
+    }
+}
+
+/// <summary>A tile of the result: a group's work, 64 × 64 to a warp.</summary>
+internal interface IWarpTile
+{
+    /// <summary>Rows of warps.</summary>
+    static abstract int WarpRows { get; }
+
+    /// <summary>Warps of a row.</summary>
+    static abstract int WarpColumns { get; }
+
+    /// <summary>Groups that share a multiprocessor, by their registers and shared memory.</summary>
+    static abstract int Together { get; }
+}
+
+/// <summary>256 × 128 by eight warps, alone on a multiprocessor: the fewest bytes for each operation.</summary>
+internal readonly struct LargeTile : IWarpTile
+{
+    public static int WarpRows => 4;
+
+    public static int WarpColumns => 2;
+
+    public static int Together => 1;
+}
+
+/// <summary>128 × 128 by four warps, two groups on a multiprocessor: one can multiply while the other starts or stores.</summary>
+internal readonly struct SmallTile : IWarpTile
+{
+    public static int WarpRows => 2;
+
+    public static int WarpColumns => 2;
+
+    public static int Together => 2;
+}
+
+/// <summary>The pieces of work of a product, in order: whole tiles, then the parts of the others.</summary>
+internal readonly struct WarpSchedule(int rowTiles, int columnTiles, int tiles, int steps, int whole, int parts)
+{
+    // Rows of tiles that are walked through together, so that what a round reads stays in the L2.
+    private const int Band = 8;
+
+    private readonly int rowTiles = rowTiles;
+    private readonly int columnTiles = columnTiles;
+    private readonly int tiles = tiles;
+    private readonly int steps = steps;
+
+    /// <summary>Tiles in one piece.</summary>
+    public readonly int Whole = whole;
+
+    /// <summary>Parts of each of the others.</summary>
+    public readonly int Parts = parts;
+
+    /// <summary>Tiles in parts.</summary>
+    public int Cut => this.tiles - this.Whole;
+
+    /// <summary>Pieces of work.</summary>
+    public int Pieces => this.Whole + (this.Cut * this.Parts);
+
+    public static WarpSchedule For<TTile>(int m, int n, int batch, int steps, LinearPlan plan)
+        where TTile : struct, IWarpTile
+    {
+        int tiles = Tiles<TTile>(m, n, batch);
+        return new(RowTiles<TTile>(m), ColumnTiles<TTile>(n), tiles, steps, Math.Min(plan.Whole, tiles), plan.Parts);
+    }
+
+    public static int Tiles<TTile>(int m, int n, int batch)
+        where TTile : struct, IWarpTile => checked(batch * RowTiles<TTile>(m) * ColumnTiles<TTile>(n));
+
+    /// <summary>Where a tile lies, and what of its reduction a piece covers.</summary>
+    public WarpPiece Piece(int piece)
+    {
+        int cut = piece - this.Whole;
+        return cut < 0
+            ? this.At(piece, 0, this.steps)
+            : this.At(
+                this.Whole + (cut / this.Parts),
+                this.steps * (cut % this.Parts) / this.Parts,
+                this.steps * ((cut % this.Parts) + 1) / this.Parts);
+    }
+
+    /// <summary>Where a tile lies.</summary>
+    public WarpPiece At(int tile, int step, int end)
+    {
+        int ofBatch = this.rowTiles * this.columnTiles, batch = tile / ofBatch, at = tile % ofBatch;
+        int band = at / (Band * this.columnTiles), inBand = at % (Band * this.columnTiles);
+        int height = Math.Min(Band, this.rowTiles - (band * Band));
+        return new() { Batch = batch, Row = (band * Band) + (inBand % height), Column = inBand / height, Step = step, Steps = end - step };
+    }
+
+    private static int RowTiles<TTile>(int m)
+        where TTile : struct, IWarpTile => ((m - 1) / (TTile.WarpRows * TensorCores.Side)) + 1;
+
+    private static int ColumnTiles<TTile>(int n)
+        where TTile : struct, IWarpTile => ((n - 1) / (TTile.WarpColumns * TensorCores.Side)) + 1;
+}
+
+/// <summary>A tile, counted in tiles, and steps of its reduction.</summary>
+internal struct WarpPiece
+{
+    public int Batch, Row, Column, Step, Steps;
+}

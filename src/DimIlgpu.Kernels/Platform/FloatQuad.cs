@@ -1,0 +1,41 @@
+namespace DimIlgpu.Kernels;
+
+/// <summary>Four floats that move as one.</summary>
+internal struct FloatQuad
+{
+    public float X, Y, Z, W;
+
+    public FloatQuad(float x, float y, float z, float w) => (this.X, this.Y, this.Z, this.W) = (x, y, z, w);
+
+    public static FloatQuad operator +(FloatQuad a, FloatQuad b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z, a.W + b.W);
+
+    public static FloatQuad operator *(FloatQuad a, FloatQuad b) => new(a.X * b.X, a.Y * b.Y, a.Z * b.Z, a.W * b.W);
+
+    public static FloatQuad operator *(float a, FloatQuad b) => new(a * b.X, a * b.Y, a * b.Z, a * b.W);
+
+    /// <summary>Four elements that are <paramref name="pitch"/> apart.</summary>
+    public static FloatQuad Load(Floats memory, long index, int pitch) => new(
+        memory.View[index], memory.View[index + pitch], memory.View[index + (2L * pitch)], memory.View[index + (3L * pitch)]);
+
+    /// <summary>Writes four elements that are <paramref name="pitch"/> apart.</summary>
+    public static void Store(Floats memory, long index, int pitch, FloatQuad value)
+    {
+        memory.View[index] = value.X;
+        memory.View[index + pitch] = value.Y;
+        memory.View[index + (2L * pitch)] = value.Z;
+        memory.View[index + (3L * pitch)] = value.W;
+    }
+
+    /// <summary>a ⊙ b + c.</summary>
+    public static FloatQuad Fma(FloatQuad a, FloatQuad b, FloatQuad c) => (a * b) + c;
+
+    /// <summary>a·b + c.</summary>
+    public static FloatQuad Fma(float a, FloatQuad b, FloatQuad c) => (a * b) + c;
+
+    /// <summary>Σ a ⊙ b.</summary>
+    public static float Dot(FloatQuad a, FloatQuad b) => (a.X * b.X) + (a.Y * b.Y) + (a.Z * b.Z) + (a.W * b.W);
+
+    /// <summary>2^(x·y).</summary>
+    public static FloatQuad Exp2(float x, FloatQuad y) => new(
+        SpecialFunctions.Exp2(x * y.X), SpecialFunctions.Exp2(x * y.Y), SpecialFunctions.Exp2(x * y.Z), SpecialFunctions.Exp2(x * y.W));
+}
