@@ -65,7 +65,9 @@ internal sealed class BenchCommand
     {
         bool timeOnly = one.Unit is "ms" or "us";
         string time = one.Unit == "us" || one.Milliseconds < 0.1 ? $"{Format.Three(one.Milliseconds * 1000)} us" : $"{Format.Three(one.Milliseconds)} ms";
-        string rate = timeOnly ? "" : $"{Format.Three(one.Rate)} {one.Unit}";
+
+        // Of a network: the time that its products and its scan are meant to take together.
+        string rate = !timeOnly ? $"{Format.Three(one.Rate)} {one.Unit}" : one.Share is { } sum ? $"sum {Format.Three(sum * one.Milliseconds)} ms" : "";
         string share = one.Share is { } value ? $"{Format.Percent(value)} ± {Format.Percent(one.Spread ?? 0)}" : "";
         return $"{one.Name,-34} {one.Shape,-24} {time,11} {rate,19} {share,18}".TrimEnd();
     }
