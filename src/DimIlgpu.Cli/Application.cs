@@ -22,6 +22,8 @@ internal static class Application
             TrainCommand.Create(terminal),
             SampleCommand.Create(terminal),
             InfoCommand.Create(terminal),
+            ExportCommand.Create(terminal),
+            PlotCommand.Create(terminal),
             DevicesCommand.Create(terminal),
             BenchCommand.Create(terminal),
             debug,

@@ -9,9 +9,19 @@ internal static class RunCatalog
 
     /// <summary>The run that was last written to.</summary>
     /// <exception cref="UsageException">There is none.</exception>
-    public static string Newest() => (Directory.Exists(Root) ? Directory.EnumerateDirectories(Root) : [])
+    public static string Newest() => NewestOrNull() ?? throw new UsageException(
+        $"There is no run in {Path.GetFullPath(Root)}; name one, or start one with 'dim train'.");
+
+    /// <summary>The run that was last written to, or before there is one the network that comes with this program.</summary>
+    /// <exception cref="UsageException">There is neither.</exception>
+    public static string NewestOrShipped() => NewestOrNull() ?? (File.Exists(Shipped) ? Shipped : Newest());
+
+    /// <summary>Fashion-MNIST in bfloat16.</summary>
+    public static string Shipped { get; } = Path.Combine(AppContext.BaseDirectory, "checkpoints", "fashion-mnist.safetensors");
+
+    private static string? NewestOrNull() => (Directory.Exists(Root) ? Directory.EnumerateDirectories(Root) : [])
         .Where(run => File.Exists(Path.Combine(run, "config.json")))
-        .MaxBy(LastWrite) ?? throw new UsageException($"There is no run in {Path.GetFullPath(Root)}; name one, or start one with 'dim train'.");
+        .MaxBy(LastWrite);
 
     /// <summary>A folder for a new run: runs/shapes-20260131-235959.</summary>
     public static string NewName(string data, DateTime utc)

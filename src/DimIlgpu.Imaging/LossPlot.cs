@@ -23,6 +23,7 @@ public static class LossPlot
     private static readonly Color Raw = Color.FromHex("#9DB8DC");
     private static readonly Color Smoothed = Color.FromHex("#1F4E9C");
     private static readonly Color HeldOut = Color.FromHex("#D1622B");
+    private static readonly Color[] Others = [Color.FromHex("#D1622B"), Color.FromHex("#3B8A5A"), Color.FromHex("#8A4FA3"), Color.FromHex("#6B6F7A")];
     private static readonly Color Gradient = Color.FromHex("#8A9A7B");
     private static readonly Color Ink = Color.FromHex("#3A3C44");
     private static readonly Color Line = Color.FromHex("#E4E6EB");
@@ -71,7 +72,10 @@ public static class LossPlot
 
         Curve smooth = loss.Smooth();
         Curve? heldOut = NullWhenEmpty(options.HeldOut);
-        PlotScale scale = PlotScale.Fit(options.Logarithmic, heldOut is null ? [smooth, loss] : [smooth, loss, heldOut]);
+        (string Name, Curve Curve)[] compared =
+            [.. options.Compared.Select(c => (c.Name, Curve: NullWhenEmpty(c.Points))).Where(c => c.Curve is not null).Select(c => (c.Name, c.Curve!))];
+        PlotScale scale = PlotScale.Fit(
+            options.Logarithmic, [smooth, loss, .. compared.Select(c => c.Curve), .. heldOut is null ? Array.Empty<Curve>() : [heldOut]]);
 
         Plot plot = new();
         Curve? gradient = NullWhenEmpty(options.GradientNorm);
@@ -80,15 +84,26 @@ public static class LossPlot
             AddGradient(plot, gradient);
         }
 
-        Add(plot, loss.Thin(), scale, Raw, 1, "loss");
-        Add(plot, smooth.Thin(), scale, Smoothed, 2.5f, "smoothed");
+        Add(plot, loss.Thin(), scale, Raw, 1, compared.Length > 0 ? string.Empty : options.Name);
+        for (int i = 0; i < compared.Length; i++)
+        {
+            Add(plot, compared[i].Curve.Thin(), scale, Others[i % Others.Length].WithAlpha(0.4), 1, string.Empty);
+        }
+
+        // All smooth lines lie over all rough ones.
+        Add(plot, smooth.Thin(), scale, Smoothed, 2.5f, compared.Length > 0 ? options.Name : "smoothed");
+        for (int i = 0; i < compared.Length; i++)
+        {
+            Add(plot, compared[i].Curve.Smooth().Thin(), scale, Others[i % Others.Length], 2.5f, compared[i].Name);
+        }
+
         if (heldOut is not null)
         {
             Add(plot, heldOut.Thin(), scale, HeldOut, 2.5f, "held out");
         }
 
         scale.Apply(plot.Axes.Left);
-        FitSteps(plot, loss);
+        FitSteps(plot, [loss, .. compared.Select(c => c.Curve)]);
         plot.Title(title);
         plot.XLabel("training step (updates of the weights)");
         plot.YLabel(options.LossLabel + (scale.IsLogarithmic ? " (log scale)" : string.Empty));
@@ -117,9 +132,9 @@ public static class LossPlot
         return line;
     }
 
-    private static void FitSteps(Plot plot, Curve loss)
+    private static void FitSteps(Plot plot, Curve[] losses)
     {
-        (double first, double last) = (loss.Steps[0], loss.Steps[^1]);
+        (double first, double last) = (losses.Min(c => c.Steps[0]), losses.Max(c => c.Steps[^1]));
         double margin = Math.Max((last - first) * 0.015, last > first ? 0 : 1);
         plot.Axes.SetLimitsX(first - margin, last + margin);
         plot.Axes.Bottom.TickGenerator = new NumericAutomatic

@@ -6,6 +6,12 @@ public sealed record LossPlotOptions
     /// <summary>The name and unit on the vertical axis.</summary>
     public string LossLabel { get; init; } = "loss";
 
+    /// <summary>What the loss is called in the legend, where it is compared.</summary>
+    public string Name { get; init; } = "loss";
+
+    /// <summary>Losses of other runs to compare with, against the same axis.</summary>
+    public IReadOnlyList<(string Name, IReadOnlyList<(long Step, double Loss)> Points)> Compared { get; init; } = [];
+
     /// <summary>The loss on samples that are never trained on, against the same axis.</summary>
     public IReadOnlyList<(long Step, double Loss)>? HeldOut { get; init; }
 

@@ -17,7 +17,7 @@ internal sealed class SampleCommand
     private readonly Terminal terminal;
     private readonly SampleOptions options = new();
     private readonly DeviceChoice device = new();
-    private readonly Option<string?> checkpoint = Typed.Text("--checkpoint", "A checkpoint or a run; the newest run in runs/ by default.", "FILE|RUN");
+    private readonly Option<string?> checkpoint = Typed.Text("--checkpoint", "A checkpoint or a run; the newest run in runs/ by default, before there is one a network that comes with dim (Fashion-MNIST).", "FILE|RUN");
     private readonly Option<string?> output = Typed.Text("--out", "A folder for all files, or a .png (of clips .webp) for the grid alone.", "PATH");
     private readonly Option<bool> json = Typed.Switch("--json", "Write what was done to the output as one line of JSON.");
 
@@ -41,7 +41,7 @@ internal sealed class SampleCommand
         command.SetAction(sample.RunAsync);
         HelpWithExamples.AddTo(command,
         [
-            ("dim sample", "a few of each class from the newest run"),
+            ("dim sample", "a few of each class from the newest run, or from the network that comes with dim"),
             ("dim sample --class red-circle --count 16 --guidance 3 --seed 7", "one class, well guided"),
             ("dim sample --checkpoint runs/digits --sampler euler --steps 20 --out digits.png", "one picture, quickly"),
             ("dim sample --count 4 --show-steps", "and how noise becomes a picture"),
@@ -52,7 +52,7 @@ internal sealed class SampleCommand
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
         Screen screen = this.terminal.Screen(parsed.GetValue(this.json));
-        string source = parsed.GetValue(this.checkpoint) ?? RunCatalog.Newest();
+        string source = parsed.GetValue(this.checkpoint) ?? RunCatalog.NewestOrShipped();
         string file = CheckpointFile.Find(source);
         (RunConfig config, long step) = Checkpoint.ReadHeader(file);
         GenerationOptions generation = this.options.Read(parsed, config);

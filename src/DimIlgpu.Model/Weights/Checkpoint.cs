@@ -12,6 +12,8 @@ namespace DimIlgpu.Model.Weights;
 public static class Checkpoint
 {
     private const string Format = "dimilgpu-1";
+    private const string Learned = "model.";
+    private const string Averaged = "ema.";
 
     /// <summary>Writes a checkpoint, whole or not at all.</summary>
     /// <param name="path">The file.</param>
@@ -31,12 +33,31 @@ public static class Checkpoint
             }
         }
 
-        SafetensorsWriter.Write(path, tensors, new Dictionary<string, string>
+        SafetensorsWriter.Write(path, tensors, Metadata(config, step));
+    }
+
+    /// <summary>Writes a checkpoint of the weights alone, for inference: the moving average where there is one.</summary>
+    /// <param name="path">The checkpoint.</param>
+    /// <param name="target">The file to write, whole or not at all.</param>
+    /// <param name="storage">How each value is stored; bfloat16 is enough to sample from.</param>
+    /// <exception cref="InvalidDataException">The file is no checkpoint; the message names it and the fault.</exception>
+    /// <exception cref="ArgumentException">Another storage type than F32, F16 or BF16.</exception>
+    public static void Export(string path, string target, SafetensorsType storage = SafetensorsType.BF16)
+    {
+        using SafetensorsReader reader = new(path);
+        (RunConfig config, long step) = Header(reader, path);
+        string[] names = [.. reader.Tensors.Keys.Where(n => n.StartsWith(Learned, StringComparison.Ordinal)).Select(n => n[Learned.Length..])];
+        if (names.Length == 0)
         {
-            ["format"] = Format,
-            ["step"] = step.ToString(CultureInfo.InvariantCulture),
-            ["config"] = config.ToJson(),
-        });
+            throw new InvalidDataException($"{path} holds no weights.");
+        }
+
+        string prefix = Array.TrueForAll(names, n => reader.Tensors.ContainsKey(Averaged + n)) ? Averaged : Learned;
+        SafetensorsWriter.Write(
+            target,
+            [.. names.Select(n => SafetensorsTensor.Floats(
+                Learned + n, reader.Tensors[prefix + n].Shape, () => reader.ReadFloat32(prefix + n), storage))],
+            Metadata(config, step));
     }
 
     /// <summary>Reads what a checkpoint was trained with, and how far.</summary>
@@ -56,7 +77,7 @@ public static class Checkpoint
     {
         using SafetensorsReader reader = new(path);
         _ = Header(reader, path);
-        string prefix = ema && parameters.Parameters.All(p => reader.Tensors.ContainsKey("ema." + p.Name)) ? "ema." : "model.";
+        string prefix = ema && parameters.Parameters.All(p => reader.Tensors.ContainsKey(Averaged + p.Name)) ? Averaged : Learned;
         Read(reader, parameters, prefix, p => p.Value);
         parameters.MarkUpdated();
     }
@@ -79,7 +100,7 @@ public static class Checkpoint
 
     private static IEnumerable<(string Prefix, Func<Parameter, Kernels.Tensor?> Part)> Parts =>
     [
-        ("model.", p => p.Value), ("ema.", p => p.Ema), ("adam.m.", p => p.Moment1), ("adam.v.", p => p.Moment2),
+        (Learned, p => p.Value), (Averaged, p => p.Ema), ("adam.m.", p => p.Moment1), ("adam.v.", p => p.Moment2),
     ];
 
     private static void Read(SafetensorsReader reader, ParameterStore parameters, string prefix, Func<Parameter, Kernels.Tensor?> part)
@@ -92,6 +113,13 @@ public static class Checkpoint
             }
         }
     }
+
+    private static Dictionary<string, string> Metadata(RunConfig config, long step) => new()
+    {
+        ["format"] = Format,
+        ["step"] = step.ToString(CultureInfo.InvariantCulture),
+        ["config"] = config.ToJson(),
+    };
 
     private static (RunConfig Config, long Step) Header(SafetensorsReader reader, string path)
     {

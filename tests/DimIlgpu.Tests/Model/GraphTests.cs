@@ -12,15 +12,25 @@ public sealed class GraphTests
 {
     private const int Steps = 6;
 
-    public static MatrixTheoryData<TestDevice, ObjectiveKind, bool> Trainings => new(
-        [.. Devices.Fast.Where(d => d is TestDevice.Cpu16 or TestDevice.Cuda), .. Devices.Rounding.Where(d => d is TestDevice.CudaTf32 or TestDevice.CudaBf16)],
-        [ObjectiveKind.Epsilon, ObjectiveKind.Flow],
-        [false, true]);
+    // A GPU compiles its kernels anew for each device that is opened: fewer cases, all kinds.
+    public static TheoryData<TestDevice, ObjectiveKind, bool> Trainings => Devices.Present(
+        (TestDevice.Cpu16, ObjectiveKind.Epsilon, false),
+        (TestDevice.Cpu16, ObjectiveKind.Epsilon, true),
+        (TestDevice.Cpu16, ObjectiveKind.Flow, false),
+        (TestDevice.Cpu16, ObjectiveKind.Flow, true),
+        (TestDevice.Cuda, ObjectiveKind.Epsilon, false),
+        (TestDevice.CudaTf32, ObjectiveKind.Flow, false),
+        (TestDevice.CudaBf16, ObjectiveKind.Epsilon, true));
 
-    public static MatrixTheoryData<TestDevice, SamplerKind, bool> Samplings => new(
-        [.. Devices.Fast.Where(d => d is TestDevice.Cpu16 or TestDevice.Cuda)],
-        [SamplerKind.Ddpm, SamplerKind.Ddim, SamplerKind.DpmSolver],
-        [false, true]);
+    public static TheoryData<TestDevice, SamplerKind, bool> Samplings => Devices.Present(
+        (TestDevice.Cpu16, SamplerKind.Ddpm, false),
+        (TestDevice.Cpu16, SamplerKind.Ddpm, true),
+        (TestDevice.Cpu16, SamplerKind.Ddim, false),
+        (TestDevice.Cpu16, SamplerKind.Ddim, true),
+        (TestDevice.Cpu16, SamplerKind.DpmSolver, false),
+        (TestDevice.Cpu16, SamplerKind.DpmSolver, true),
+        (TestDevice.Cuda, SamplerKind.Ddim, true),
+        (TestDevice.CudaBf16, SamplerKind.DpmSolver, false));
 
     [Theory, MemberData(nameof(Trainings))]
     public async Task Replayed_steps_train_the_same_weights(TestDevice kind, ObjectiveKind objective, bool checkpointBlocks)

@@ -48,6 +48,10 @@ internal static class Devices
         _ => true,
     };
 
+    /// <summary>Those of the cases whose device is asked for.</summary>
+    public static TheoryData<TestDevice, T1, T2> Present<T1, T2>(params (TestDevice Device, T1, T2)[] cases) =>
+        [.. cases.Where(c => All.Concat(Rounding).Concat(Mixed).Contains(c.Device))];
+
     /// <summary>A device of that form for one test alone; given back, the next test finds its kernels compiled.</summary>
     public static DeviceLease Open(TestDevice kind)
     {
