@@ -14,12 +14,12 @@ internal static class RunCatalog
 
     /// <summary>The run that was last written to, or before there is one the network that comes with this program.</summary>
     /// <exception cref="UsageException">There is neither.</exception>
-    public static string NewestOrShipped() => NewestOrNull() ?? (File.Exists(Shipped) ? Shipped : Newest());
+    public static string NewestOrShipped(string root = Root) => NewestOrNull(root) ?? (File.Exists(Shipped) ? Shipped : Newest());
 
     /// <summary>Fashion-MNIST in bfloat16.</summary>
     public static string Shipped { get; } = Path.Combine(AppContext.BaseDirectory, "checkpoints", "fashion-mnist.safetensors");
 
-    private static string? NewestOrNull() => (Directory.Exists(Root) ? Directory.EnumerateDirectories(Root) : [])
+    private static string? NewestOrNull(string root = Root) => (Directory.Exists(root) ? Directory.EnumerateDirectories(root) : [])
         .Where(run => File.Exists(Path.Combine(run, "config.json")))
         .MaxBy(LastWrite);
 

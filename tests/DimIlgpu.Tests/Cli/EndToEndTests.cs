@@ -1,4 +1,6 @@
 using System.Text.Json;
+using DimIlgpu.Cli;
+using DimIlgpu.Model.Training;
 using Xunit;
 
 namespace DimIlgpu.Tests;
@@ -69,11 +71,55 @@ public sealed class EndToEndTests
             await File.ReadAllBytesAsync(Path.Combine(parts, "samples", "final.png"), TestContext.Current.CancellationToken));
     }
 
+    [Fact]
+    public async Task Exported_weights_draw_what_the_run_draws_and_a_plot_compares_runs()
+    {
+        using TemporaryFolder folder = new();
+        string run = folder.File("run"), weights = folder.File("weights.safetensors"), exact = folder.File("exact.safetensors");
+        Assert.Equal(0, (await Cli.TrainAsync(run, 2)).Code);
+        Assert.Equal((0, ""), Short(await Cli.RunAsync(["export", run, "--out", weights])));
+        Assert.Equal((0, ""), Short(await Cli.RunAsync(["export", run, "--out", exact, "--storage", "fp32"])));
+
+        // Weights, average and two moments of four bytes become weights of two.
+        long whole = new FileInfo(RunFolder.Open(run).LatestCheckpoint!).Length;
+        Assert.InRange(new FileInfo(weights).Length, whole / 10, whole / 7);
+        Assert.Equal(await Draw(run), await Draw(exact));
+        _ = await Draw(weights);
+
+        Assert.Equal((0, ""), Short(await Cli.RunAsync(["plot", run, run, "--out", folder.File("both.png")])));
+        Assert.True(File.Exists(folder.File("both.png")) && File.Exists(folder.File("both.svg")));
+
+        static (int Code, string Error) Short(CliResult result) => (result.Code, result.Error);
+
+        async Task<byte[]> Draw(string checkpoint)
+        {
+            string picture = folder.File("drawn.png");
+            Assert.Equal((0, ""), Short(await Cli.RunAsync(
+                ["sample", "--checkpoint", checkpoint, "--count", "2", "--steps", "2", "--device", "cpu", "--threads", "2", "--out", picture])));
+            return await File.ReadAllBytesAsync(picture);
+        }
+    }
+
+    [Fact]
+    public async Task Before_there_is_a_run_samples_come_from_the_network_that_is_shipped()
+    {
+        using TemporaryFolder folder = new();
+        string shipped = RunCatalog.NewestOrShipped(folder.File("none"));
+        Assert.Equal(RunCatalog.Shipped, shipped);
+        Assert.InRange(new FileInfo(shipped).Length, 1, 8_000_000);
+        CliResult sample = await Cli.RunAsync(
+            ["sample", "--checkpoint", shipped, "--class", "ankle-boot", "--steps", "2", "--device", "cpu", "--out", folder.File("boot.png"), "--json"]);
+        Assert.Equal((0, ""), (sample.Code, sample.Error));
+        Assert.Equal("ankle boot", JsonDocument.Parse(sample.Output).RootElement.GetProperty("classes")[0].GetString());
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("train")]
     [InlineData("sample")]
     [InlineData("info")]
+    [InlineData("export")]
+    [InlineData("plot")]
     [InlineData("devices")]
     [InlineData("bench")]
     public async Task Every_command_explains_itself_with_examples(string command)
