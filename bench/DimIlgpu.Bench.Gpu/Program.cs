@@ -6,26 +6,28 @@ using DimIlgpu.Kernels;
 
 // Measures and checks the kernels where there is no .NET: no image codec, no command-line library, one file.
 const string Usage = """
-    dim-bench [WHAT ...] [--device ID] [--precision fp32|tf32|bf16] [--filter TEXT] [--only NAMES] [--without NAMES] [--json FILE]
+    dim-bench [WHAT ...] [--device ID] [--precision fp32|tf32|bf16] [--filter TEXT] [--only NAMES] [--without NAMES] [--batch N] [--tokens N]
+      [--json FILE]
 
     WHAT, in this order; bench unless given:
       check     the kernels that matter against double precision
       bench     operators and small networks beside their bounds, as `dim bench` does
+      profile   where a training step of DiM-XL/2 spends its time, kernel by kernel; at --batch 64 and --tokens 256
       models    DiM-XL/2 from 256 to 16,384 tokens: time and memory
       kernels   registers and local bytes of every CUDA kernel that ran above
 
     TEXT is part of a case's name, or of a point of models such as train.b8.l4096. NAMES are operators, such as
     Linear,SelectiveScan,Model, whose inputs are (not) made at all.
     """;
-Dictionary<string, string> options = new() { ["--device"] = "cuda", ["--precision"] = "fp32" };
+Dictionary<string, string> options = new() { ["--device"] = "cuda", ["--precision"] = "fp32", ["--batch"] = "64", ["--tokens"] = "256" };
 HashSet<string> what = [];
 for (int i = 0; i < args.Length; i++)
 {
-    if (args[i] is "check" or "bench" or "models" or "kernels")
+    if (args[i] is "check" or "bench" or "profile" or "models" or "kernels")
     {
         what.Add(args[i]);
     }
-    else if (args[i] is "--device" or "--precision" or "--filter" or "--only" or "--without" or "--json" && i + 1 < args.Length)
+    else if (args[i] is "--device" or "--precision" or "--filter" or "--only" or "--without" or "--batch" or "--tokens" or "--json" && i + 1 < args.Length)
     {
         options[args[i]] = args[++i];
     }
@@ -75,7 +77,11 @@ void Save()
     }
 }
 
-Device Open() => Device.Open(options["--device"], new() { MatrixPrecision = precision });
+Device Open(bool graphs = true) => Device.Open(options["--device"], new() { MatrixPrecision = precision, Graphs = graphs });
+
+int Whole(string option) => int.TryParse(options[option], NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value > 0
+    ? value
+    : throw new ArgumentException($"{option} is '{options[option]}'; expected a whole number of at least 1.");
 
 void Measure()
 {
@@ -115,9 +121,19 @@ void Measure()
         }
     }
 
+    if (what.Contains("profile"))
+    {
+        using Device device = Open(graphs: false);
+        foreach (KernelShare one in ModelSweep.Profile(device, Whole("--batch"), Whole("--tokens")))
+        {
+            report.Profile.Add(one);
+            Line($"{one.Milliseconds,9:0.000} ms {one.Share,6:P1} {one.Launches,5} x {one.Kernel}");
+        }
+    }
+
     if (what.Contains("models"))
     {
-        foreach (ModelPoint one in ModelSweep.Run(Open, filter))
+        foreach (ModelPoint one in ModelSweep.Run(() => Open(), filter))
         {
             report.Models.Add(one);
             Save();
@@ -147,6 +163,8 @@ internal sealed class Report
     public List<CheckedResult> Checks { get; } = [];
 
     public List<KernelLine> Kernels { get; } = [];
+
+    public List<KernelShare> Profile { get; } = [];
 
     public List<ModelPoint> Models { get; } = [];
 

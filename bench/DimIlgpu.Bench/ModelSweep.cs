@@ -15,6 +15,13 @@ namespace DimIlgpu.Bench;
 /// <param name="Error">Why there is no time.</param>
 public sealed record ModelPoint(string Model, string Pass, int Batch, int Tokens, double? Milliseconds, long Bytes, string? Error);
 
+/// <summary>A kernel's part of a training step.</summary>
+/// <param name="Kernel">The kernel.</param>
+/// <param name="Launches">How often a step launches it.</param>
+/// <param name="Milliseconds">What they take together, with what the host does before the next.</param>
+/// <param name="Share">Their part of the step.</param>
+public sealed record KernelShare(string Kernel, int Launches, double Milliseconds, double Share);
+
 /// <summary>Trains and evaluates DiM-XL/2 from 256 to 16,384 tokens, for GPUs.</summary>
 public static class ModelSweep
 {
@@ -58,14 +65,60 @@ public static class ModelSweep
         }
     }
 
+    /// <summary>Where the time of a training step goes: the host waits for each kernel before the next, which costs some microseconds each.</summary>
+    /// <param name="device">The device, opened without graphs.</param>
+    /// <param name="batch">Samples.</param>
+    /// <param name="tokens">Tokens of a sample.</param>
+    /// <param name="size">The network.</param>
+    /// <returns>The kernels, the most expensive first.</returns>
+    public static IReadOnlyList<KernelShare> Profile(Device device, int batch, int tokens, string size = "DiM-XL/2")
+    {
+        using DiffusionMamba network = new(Options(size, tokens), device);
+        using Tape tape = new(device);
+        using Arena arena = new(device);
+        using DeviceGraph graph = new(device), update = new(device);
+        Fill(network.Parameters.Values);
+        network.Parameters.MarkUpdated();
+        Action run = TrainingStep(network, tape, arena, batch, graph, update);
+        run();
+        run();
+        device.Synchronize();
+        Dictionary<string, (int Launches, TimeSpan Time)> kernels = [];
+        string? running = null;
+        long since = 0;
+        device.Launching = kernel => Next(Device.NameOf(kernel));
+        run();
+        Next(null);
+        device.Launching = null;
+        TimeSpan whole = kernels.Values.Aggregate(TimeSpan.Zero, (sum, k) => sum + k.Time);
+        return [.. kernels.Select(k => new KernelShare(k.Key, k.Value.Launches, k.Value.Time.TotalMilliseconds, k.Value.Time / whole))
+            .OrderByDescending(k => k.Milliseconds)];
+
+        void Next(string? kernel)
+        {
+            device.Synchronize();
+            if (running is not null)
+            {
+                (int launches, TimeSpan time) = kernels.GetValueOrDefault(running);
+                kernels[running] = (launches + 1, time + Stopwatch.GetElapsedTime(since));
+            }
+
+            (running, since) = (kernel, Stopwatch.GetTimestamp());
+        }
+    }
+
+    private static DimOptions Options(string size, int tokens)
+    {
+        int side = 2 * (int)Math.Sqrt(tokens);
+        return DimSizes.Apply(size, new() { Sample = new(1, side, side, 4), Classes = 1000, LearnsVariance = true });
+    }
+
     private static ModelPoint Measure(Device device, string size, string pass, int batch, int tokens)
     {
         bool trains = pass == "train";
-        int side = 2 * (int)Math.Sqrt(tokens);
-        DimOptions options = DimSizes.Apply(size, new() { Sample = new(1, side, side, 4), Classes = 1000, LearnsVariance = true });
         try
         {
-            using DiffusionMamba network = new(options, device, trains, ema: trains);
+            using DiffusionMamba network = new(Options(size, tokens), device, trains, ema: trains);
             using Tape tape = new(device, recording: trains);
             using Arena arena = new(device);
             using DeviceGraph graph = new(device), update = new(device);

@@ -394,6 +394,9 @@ public sealed partial class Device : IDisposable
         return lane;
     }
 
+    /// <summary>Told of each kernel just before it is launched, for profiles; replayed graphs launch none.</summary>
+    internal Action<Type>? Launching { get; set; }
+
     /// <summary>The kernels that have been loaded so far, as CUDA's driver compiled them; none on other devices.</summary>
     internal IEnumerable<KernelResources> CudaKernels() =>
         from loaded in this.kernels
@@ -401,7 +404,8 @@ public sealed partial class Device : IDisposable
         where kernel is not null
         select CudaFunction.Resources(NameOf(loaded.Key.Kernel), kernel);
 
-    private static string NameOf(Type kernel) => kernel.IsGenericType
+    /// <summary>A kernel's name for people: <c>ScanGroups&lt;BFloat16Element, ForwardPass&gt;</c>.</summary>
+    internal static string NameOf(Type kernel) => kernel.IsGenericType
         ? $"{kernel.Name.Split('`')[0]}<{string.Join(", ", kernel.GetGenericArguments().Select(NameOf))}>"
         : kernel.Name;
 
@@ -457,6 +461,7 @@ public sealed partial class Device : IDisposable
         where T : class
     {
         this.Cancellation.ThrowIfCancellationRequested();
+        this.Launching?.Invoke(kernel);
         if (!this.kernels.TryGetValue((kernel, lane), out object? loaded))
         {
             if (this.Recording is not null)
