@@ -130,6 +130,9 @@ internal interface IOperandLayout
 
     /// <summary>Loads quarter <paramref name="part"/>, a constant, of the step that stands at <paramref name="at"/>.</summary>
     static abstract OperandTile Load(ArrayView<WordQuad> shared, int at, int own, int part, int extent);
+
+    /// <summary>The same for a quarter that is no constant.</summary>
+    static abstract OperandTile LoadAny(ArrayView<WordQuad> shared, int at, int own, int part, int extent);
 }
 
 /// <summary>Rows of the matrix lie along the reduction: X and W of a forward product.</summary>
@@ -168,6 +171,8 @@ internal readonly struct RowsAlong : IOperandLayout
     public static OperandTile Load(ArrayView<WordQuad> shared, int at, int own, int part, int extent) =>
         TensorCores.Load(ref shared[at + (own ^ (2 * part))]);
 
+    public static OperandTile LoadAny(ArrayView<WordQuad> shared, int at, int own, int part, int extent) => Load(shared, at, own, part, extent);
+
     private static int Place(int row, int chunk) => (row * Width) + (chunk ^ (row % 8));
 }
 
@@ -202,6 +207,9 @@ internal readonly struct RowsAcross : IOperandLayout
 
     public static OperandTile Load(ArrayView<WordQuad> shared, int at, int own, int part, int extent) => TensorCores.LoadTransposed(
         ref shared[at + own], ref shared[at + (own ^ 2)], ref shared[at + (own ^ 4)], ref shared[at + (own ^ 6)], part * 16 * (extent / 8));
+
+    public static OperandTile LoadAny(ArrayView<WordQuad> shared, int at, int own, int part, int extent) =>
+        Load(shared, at + (part * 16 * (extent / 8)), own, 0, extent);
 
     private static int Place(int row, int chunk, int extent) => (row * (extent / 8)) + (chunk ^ (row % 8));
 }

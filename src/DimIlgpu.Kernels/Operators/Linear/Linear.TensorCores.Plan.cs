@@ -23,6 +23,17 @@ internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
     // A pair of small tiles reads more from the L2 and from shared memory than a large one.
     private const double StepOfSmall = 1.1;
 
+    /// <summary>For a reduction of at most two steps: columns of tiles are walked down in runs, see <see cref="LinearShort{TRight}"/>.</summary>
+    /// <param name="runs">Runs of a column; 0 for what the device has room for, which changes no sum.</param>
+    public static LinearPlan Short(int runs = 0) => new(IsLarge: false, Whole: runs, Parts: 0);
+
+    /// <summary>Whether it is <see cref="Short"/>.</summary>
+    public bool IsShort => this.Parts == 0;
+
+    /// <summary>Whether a result of m × n in bfloat16, whose left operand lies along the reduction, is so large that <see cref="Short"/> pays.</summary>
+    public static bool PaysToBeShort(int m, int n, int batch) =>
+        WarpSchedule.Tiles<SmallTile>(m, n, batch) >= 4 * SmallTile.Together * Multiprocessors;
+
     /// <summary>The plan for a result of m × n, for each of the batch.</summary>
     public static LinearPlan For(int m, int n, int steps, int batch, bool isLargePossible)
     {

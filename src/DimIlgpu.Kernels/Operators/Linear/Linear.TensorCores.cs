@@ -90,8 +90,15 @@ internal static class LinearTensorCores
         where TRight : struct, IOperandLayout
     {
         int m = checked((int)(c.Tensor.Rows / batch)), n = c.Tensor.Columns, steps = TLeft.Steps(a);
+        bool canBeShort = typeof(TOperands) == typeof(BFloat16Operands) && typeof(TLeft) == typeof(RowsAlong) && steps <= LinearShort<TRight>.MostSteps;
+        if (canBeShort && (plan is { IsShort: true } || (plan is null && LinearPlan.PaysToBeShort(m, n, batch))))
+        {
+            MultiplyShort<TRight>(device, a, b, m, n, bias, c, batch, plan?.Whole ?? 0);
+            return;
+        }
+
         bool isLargePossible = device.MostSharedMemory >= LinearWarps<TOperands, TLeft, TRight, LargeTile>.SharedBytes;
-        LinearPlan chosen = plan ?? LinearPlan.For(m, n, steps, batch, isLargePossible);
+        LinearPlan chosen = plan is { IsShort: false } other ? other : LinearPlan.For(m, n, steps, batch, isLargePossible);
         if (chosen.IsLarge)
         {
             Multiply<TOperands, TLeft, TRight, LargeTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
@@ -110,13 +117,10 @@ internal static class LinearTensorCores
         where TTile : struct, IWarpTile
     {
         WarpSchedule schedule = WarpSchedule.For<TTile>(m, n, batch, steps, plan);
-        Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
-        Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : target;
-        int start = bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
         Floats parts = schedule.Cut == 0
             ? default
             : device.Scratch.Rent(new((long)schedule.Cut * schedule.Parts, LinearPieces.PartLength<TTile>())).Memory;
-        LinearPieces pieces = new(m, n, shift, target, start, parts);
+        LinearPieces pieces = Pieces(m, n, bias, c, parts);
         device.Warps(
             new LinearWarps<TOperands, TLeft, TRight, TTile>(a, b, schedule, pieces),
             new Index3D(Math.Min(schedule.Pieces, TTile.Together * device.Accelerator.NumMultiprocessors), 1, 1),
@@ -128,6 +132,24 @@ internal static class LinearTensorCores
             device.Warps(
                 new LinearFold<TTile>(schedule, pieces), new Index3D(schedule.Cut, sixteens, 1), LinearFold<TTile>.Threads);
         }
+    }
+
+    private static void MultiplyShort<TRight>(Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int runs)
+        where TRight : struct, IOperandLayout
+    {
+        ShortSchedule schedule = ShortSchedule.For(
+            m, n, batch, a.Chunks * BFloat16Operands.Elements, runs, device.Accelerator.NumMultiprocessors);
+        device.Warps(
+            new LinearShort<TRight>(a, b, schedule, Pieces(m, n, bias, c, default)),
+            new Index3D(schedule.Runs, schedule.ColumnTiles * batch, 1), LinearShort<TRight>.Threads, LinearShort<TRight>.SharedBytes);
+    }
+
+    private static LinearPieces Pieces(int m, int n, Tensor? bias, Sink c, Floats parts)
+    {
+        Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
+        Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : target;
+        int start = bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
+        return new(m, n, shift, target, start, parts);
     }
 
     /// <summary>A matrix whose rows lie along the reduction: what follows a row within its last chunk has to be zero.</summary>

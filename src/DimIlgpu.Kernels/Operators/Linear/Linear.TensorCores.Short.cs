@@ -1,0 +1,139 @@
+using ILGPU;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>
+/// C = A Bᵀ where the reduction is at most 128 bfloat16 long and C is large, such as dt_proj: what counts is writing C. A
+/// group keeps 128 rows of B in shared memory and walks down tiles of 128 rows of A, of which it has the next one copied.
+/// </summary>
+/// <remarks>
+/// <see cref="LinearWarps{TOperands, TLeft, TRight, TTile}"/> would copy B again for each tile and multiply zeros up to a
+/// multiple of 64; here only what fills the last 16 of the reduction is zeros.
+/// </remarks>
+[KernelInstance(typeof(RowsAlong))]
+[KernelInstance(typeof(RowsAcross))]
+internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, ShortSchedule schedule, LinearPieces pieces) : IWarpKernel
+    where TRight : struct, IOperandLayout
+{
+    /// <summary>The longest reduction, in steps.</summary>
+    public const int MostSteps = 2;
+
+    private const int StepChunks = Side * WarpOperand.StepChunks;
+    private const int OperandChunks = MostSteps * StepChunks;
+
+    // Sixteens of the reduction in a step.
+    private const int StepParts = 4;
+
+    /// <summary>Rows and columns of a tile.</summary>
+    public const int Side = 128;
+
+    public const int Threads = 128;
+
+    // Behind B and two tiles of A: where the group's tiles are, read again for each, for ptxas would keep more of what follows
+    // from it in registers than there are.
+    private const int Place = 3 * OperandChunks;
+
+    public const int SharedBytes = (Place + 1) * 16;
+
+    private const int Copies = StepChunks / Threads;
+
+    public void Execute()
+    {
+        ArrayView<WordQuad> shared = SharedMemory.GetDynamic<WordQuad>();
+        int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
+        int ownA = RowsAlong.OwnLeft(lane, warp / SmallTile.WarpColumns, Side);
+        int ownB = TRight.OwnRight(lane, warp % SmallTile.WarpColumns, Side);
+        int toA = OperandChunks + RowsAlong.To(Group.IdxX, Side);
+        int batch = Grid.IdxY / schedule.ColumnTiles, column = Grid.IdxY % schedule.ColumnTiles;
+        if (Group.IdxX == 0)
+        {
+            shared[Place] = new() { X = batch, Y = column };
+        }
+
+        this.CopyB(shared, batch, column);
+        int first = schedule.First(Grid.IdxX), end = schedule.First(Grid.IdxX + 1);
+        this.CopyA(shared, toA, batch, first, end);
+        TensorCores.CommitCopies();
+        this.CopyA(shared, toA + OperandChunks, batch, first + 1, end);
+        TensorCores.CommitCopies();
+        int stage = OperandChunks;
+        for (int row = first; row < end; row++)
+        {
+            TensorCores.AwaitCopies(1);
+            Group.Barrier();
+            AccumulatorTile sums = default;
+            for (int part = 0; part < schedule.Parts; part++)
+            {
+                int step = part / StepParts * StepChunks, quarter = part % StepParts;
+                OperandTile left = RowsAlong.Load(shared, stage + step, ownA, quarter, Side);
+                OperandTile right = TRight.LoadAny(shared, step, ownB, quarter, Side);
+                sums = TensorCores.MultiplyBFloat16(sums, left, right);
+            }
+
+            // Every warp has loaded this tile when the next but one is copied over it.
+            Group.Barrier();
+            WordQuad place = shared[Place];
+            this.CopyA(shared, stage + (toA - OperandChunks), place.X, row + 2, end);
+            TensorCores.CommitCopies();
+            stage = (3 * OperandChunks) - stage;
+            LinearSums output = pieces.At<SmallTile>(new() { Batch = place.X, Row = row, Column = place.Y });
+            output.Store(sums.R0, 0);
+            output.Store(sums.R1, 1);
+            output.Store(sums.R2, 2);
+            output.Store(sums.R3, 3);
+        }
+    }
+
+    private void CopyB(ArrayView<WordQuad> shared, int batch, int column)
+    {
+        int to = TRight.To(Group.IdxX, Side);
+        OperandCursor cursor = TRight.Start(b, batch, column * Side, 0, Side, Threads);
+        this.CopyB(ref shared[to], cursor);
+        this.CopyB(ref shared[to + StepChunks], TRight.Next(cursor, b));
+    }
+
+    private void CopyB(ref WordQuad shared, OperandCursor cursor) => TensorCores.Copy(
+        ref shared, Threads, ref b.Memory[0], cursor.From, TRight.Stride(b, Side, Threads), TRight.Mask(cursor, Side, Threads), 0, Copies);
+
+    private void CopyA(ArrayView<WordQuad> shared, int to, int batch, int row, int end)
+    {
+        // Beyond the group's last tile zeros are written, and nothing is read.
+        OperandCursor cursor = row < end ? RowsAlong.Start(a, batch, row * Side, 0, Side, Threads) : OperandCursor.Nothing;
+        this.CopyA(ref shared[to], cursor);
+        this.CopyA(ref shared[to + StepChunks], RowsAlong.Next(cursor, a));
+    }
+
+    private void CopyA(ref WordQuad shared, OperandCursor cursor) => TensorCores.Copy(
+        ref shared, Threads, ref a.Memory[0], cursor.From, RowsAlong.Stride(a, Side, Threads), RowsAlong.Mask(cursor, Side, Threads), 0, Copies);
+}
+
+/// <summary>How the tiles of a product with a short reduction are shared: a group has a run of the rows of one column of tiles.</summary>
+/// <param name="rowTiles">Rows of tiles of one of the batch.</param>
+/// <param name="columnTiles">Columns of tiles.</param>
+/// <param name="runs">Runs that the rows are cut into.</param>
+/// <param name="parts">Sixteens of the reduction.</param>
+internal readonly struct ShortSchedule(int rowTiles, int columnTiles, int runs, int parts)
+{
+    private readonly int rowTiles = rowTiles;
+
+    public readonly int ColumnTiles = columnTiles;
+
+    public readonly int Runs = runs;
+
+    public readonly int Parts = parts;
+
+    /// <summary>The schedule for a result of m × n.</summary>
+    public static ShortSchedule For(int m, int n, int batch, int depth, int wanted, int multiprocessors)
+    {
+        const int side = LinearShort<RowsAlong>.Side;
+        int rows = ((m - 1) / side) + 1, columns = ((n - 1) / side) + 1;
+
+        // Some turns of as many groups as run at once, so that those which start late find work; each has its B to copy.
+        const int turns = 3;
+        int runs = wanted > 0 ? wanted : turns * SmallTile.Together * multiprocessors / (batch * columns);
+        return new(rows, columns, Math.Clamp(runs, 1, rows), ((depth - 1) / 16) + 1);
+    }
+
+    /// <summary>The first row of a run.</summary>
+    public int First(int run) => (int)((long)this.rowTiles * run / this.Runs);
+}
