@@ -1,11 +1,23 @@
+using System.Numerics;
+using ILGPU;
+using ILGPU.Runtime;
+
 namespace DimIlgpu.Kernels;
 
 /// <summary>Four floats that move as one.</summary>
-internal struct FloatQuad
+internal struct FloatQuad : IStored<FloatQuad, FloatQuad>, IAdditionOperators<FloatQuad, FloatQuad, FloatQuad>
 {
     public float X, Y, Z, W;
 
     public FloatQuad(float x, float y, float z, float w) => (this.X, this.Y, this.Z, this.W) = (x, y, z, w);
+
+    public static int Count => 4;
+
+    public readonly FloatQuad Value => this;
+
+    public static ArrayView<FloatQuad> Of(Floats memory) => memory.View.Cast<FloatQuad>();
+
+    public static FloatQuad From(FloatQuad value) => value;
 
     public static FloatQuad operator +(FloatQuad a, FloatQuad b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z, a.W + b.W);
 

@@ -1,11 +1,5 @@
 namespace DimIlgpu.Kernels;
 
-/// <summary>Two floats that move as one.</summary>
-internal struct FloatPair
-{
-    public float X, Y;
-}
-
 /// <summary>Two words that move as one: 4 bfloat16.</summary>
 internal struct WordPair
 {

@@ -1,4 +1,6 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using ILGPU;
 
 namespace DimIlgpu.Kernels;
 
@@ -12,6 +14,32 @@ internal readonly struct Target(Floats memory, int pitch, int mode)
     public static Target Of(Sink? sink, Tensor standIn) => sink is { } wanted
         ? new(wanted.Tensor.Memory, wanted.Tensor.Pitch, wanted.Add ? Accumulate : Overwrite)
         : new(standIn.Memory, 0, Unwanted);
+
+    /// <summary>Whether the gradient is wanted.</summary>
+    public bool IsWanted => mode != Unwanted;
+
+    /// <summary>Elements from one row to the next.</summary>
+    public int Pitch => pitch;
+
+    /// <summary>Where the gradient goes, from a column of a row on; any memory where it is not wanted.</summary>
+    public ArrayView<TStored> From<TStored, TValue>(long row, int column)
+        where TStored : unmanaged, IStored<TStored, TValue>
+        where TValue : unmanaged => TStored.Of(memory).SubView(((row * pitch) + column) / TStored.Count);
+
+    /// <summary>Writes or adds adjacent values at an offset of such a view.</summary>
+    public void Put<TStored, TValue>(ArrayView<TStored> view, int offset, TValue value)
+        where TStored : unmanaged, IStored<TStored, TValue>
+        where TValue : unmanaged, IAdditionOperators<TValue, TValue, TValue>
+    {
+        if (mode == Overwrite)
+        {
+            view[offset] = TStored.From(value);
+        }
+        else if (mode == Accumulate)
+        {
+            view[offset] = TStored.From(view[offset].Value + value);
+        }
+    }
 
     /// <summary>Writes or adds one lane of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -32,6 +32,21 @@ public static class CausalConvolution
     {
         CheckInputs(x, weight, bias, length);
         Check.Shape(u, new(2 * x.Rows, x.Columns));
+        if (IsPaired(device, x, weight, bias) && Stored.Fits(u, x.ElementType, 2))
+        {
+            CausalGroups groups = new(device, x, weight, bias, length);
+            if (x.ElementType == ElementType.BFloat16)
+            {
+                groups.Launch(new CausalConvolutionForwardGroups<NarrowPair>(groups.Layout, u.Memory, u.Pitch));
+            }
+            else
+            {
+                groups.Launch(new CausalConvolutionForwardGroups<FloatPair>(groups.Layout, u.Memory, u.Pitch));
+            }
+
+            return;
+        }
+
         int chunk = ForwardChunk(device), chunks = (length + chunk - 1) / chunk;
         device.Strips(
             new CausalConvolutionForward(
@@ -61,27 +76,63 @@ public static class CausalConvolution
             Check.Shape(sink.Tensor, x.Shape, nameof(dx));
         }
 
-        int chunks = (length + BackwardChunk - 1) / BackwardChunk, taps = (int)weight.Rows * x.Columns, biases = 2 * x.Columns;
+        int taps = (int)weight.Rows * x.Columns, sums = taps + (2 * x.Columns);
+        CheckSum(dweight, weight.Shape, nameof(dweight));
+        CheckSum(dbias, bias.Shape, nameof(dbias));
         using ArenaScope scope = device.Scratch.Scope();
-        Tensor partial = device.Scratch.Rent(new(x.Rows / length * chunks, taps + biases));
+        if (IsPaired(device, x, weight, bias) && Stored.Fits(du, x.ElementType, 2)
+            && (dx is not { } wanted || Stored.Fits(wanted.Tensor, x.ElementType, 2)))
+        {
+            CausalGroups groups = new(device, x, weight, bias, length);
+            Tensor parts = device.Scratch.Rent(new(groups.StripGroups, sums));
+            Target target = Target.Of(dx, x);
+            if (x.ElementType == ElementType.BFloat16)
+            {
+                groups.Launch(new CausalConvolutionBackwardGroups<NarrowPair>(groups.Layout, du.Memory, du.Pitch, target, parts.Memory));
+            }
+            else
+            {
+                groups.Launch(new CausalConvolutionBackwardGroups<FloatPair>(groups.Layout, du.Memory, du.Pitch, target, parts.Memory));
+            }
+
+            ColumnSum.Fold(device, parts, (int)parts.Rows, Flat(dweight), Flat(dbias), taps);
+            return;
+        }
+
+        int chunks = (length + BackwardChunk - 1) / BackwardChunk;
+        Tensor partial = device.Scratch.Rent(new(x.Rows / length * chunks, sums));
         device.Strips(
             new CausalConvolutionBackward(
                 x.Memory, weight.Memory, bias.Memory, du.Memory, Target.Of(dx, x), partial.Memory, x.Pitch, du.Pitch,
                 x.Columns, (int)weight.Rows / 2, length, BackwardChunk, chunks, x.Rows),
             partial.Rows, x.Columns);
-        Fold(device, partial.Slice(0, taps), dweight, weight.Shape, nameof(dweight));
-        Fold(device, partial.Slice(taps, biases), dbias, bias.Shape, nameof(dbias));
+        Sum(device, partial.Slice(0, taps), Flat(dweight));
+        Sum(device, partial.Slice(taps, sums - taps), Flat(dbias));
     }
+
+    // GPUs: two channels a thread, whose rows in memory start at multiples of two.
+    private static bool IsPaired(Device device, Tensor x, Tensor weight, Tensor bias) =>
+        device.Kind != DeviceKind.Cpu && Stored.IsAligned(x, 2) && Stored.IsAligned(weight, 2) && Stored.IsAligned(bias, 2);
 
     // Enough tokens to pay for a strip's halo. A CPU's first cache has few places for lines that are whole rows apart.
     private static int ForwardChunk(Device device) => device.Kind == DeviceKind.Cpu ? 8 : 16;
 
-    private static void Fold(Device device, Tensor partial, Sink? to, Shape shape, string name)
+    private static void Sum(Device device, Tensor partial, Sink? to)
+    {
+        if (to is { } sink)
+        {
+            ColumnSum.Forward(device, partial, sink);
+        }
+    }
+
+    private static Sink? Flat(Sink? to) =>
+        to is { } sink ? sink with { Tensor = sink.Tensor.Reshape(new(1, (int)sink.Tensor.Shape.Length)) } : null;
+
+    private static void CheckSum(Sink? to, Shape shape, string name)
     {
         if (to is { } sink)
         {
             Check.Dense(sink.Tensor, shape, name);
-            ColumnSum.Forward(device, partial, sink with { Tensor = sink.Tensor.Reshape(new(1, partial.Columns)) });
         }
     }
 

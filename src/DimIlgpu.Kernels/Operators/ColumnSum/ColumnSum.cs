@@ -15,9 +15,8 @@ public static class ColumnSum
     private const int MostParts = 64;
     private const int FewestRows = 32;
 
-    // A GPU has room for more parts at once; they are then added up in two steps.
+    // A GPU has room for more parts at once.
     private const int MostGpuParts = 512;
-    private const int LastParts = 16;
 
     /// <summary>Sums the rows of each group.</summary>
     /// <param name="device">Where to run.</param>
@@ -55,12 +54,10 @@ public static class ColumnSum
     internal static int Parts(long rows) =>
         (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostParts);
 
-    /// <summary>The same for a long column: on a GPU more of them, a multiple of <see cref="LastParts"/>.</summary>
-    private static int Parts(Device device, long rows)
-    {
-        int parts = (int)Math.Min((rows + FewestRows - 1) / FewestRows, MostGpuParts) / LastParts * LastParts;
-        return device.Kind == DeviceKind.Cpu || parts <= MostParts ? Parts(rows) : parts;
-    }
+    /// <summary>The same, on a GPU more of them.</summary>
+    private static int Parts(Device device, long rows) => device.Kind == DeviceKind.Cpu
+        ? Parts(rows)
+        : (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostGpuParts);
 
     /// <summary>The first row of part <paramref name="part"/> when <paramref name="rows"/> rows are divided evenly.</summary>
     internal static long Begin(long rows, int part, int parts) => rows * part / parts;
@@ -72,17 +69,31 @@ public static class ColumnSum
     /// <param name="y">Receives the sums, (groups, columns).</param>
     internal static void Fold(Device device, Tensor partial, int parts, Sink y)
     {
-        if (parts <= MostParts)
+        // Few parts keep few of a group's threads busy.
+        if (device.Kind != DeviceKind.Cpu && parts >= 2 * ColumnSumFoldGroups.Teams && (long)parts * partial.Columns <= int.MaxValue)
         {
-            device.Strips(
-                new ColumnSumFold(partial.Memory, y.Tensor.Memory, y.Tensor.Pitch, partial.Columns, parts, y.Add ? 1 : 0),
-                y.Tensor.Rows, y.Tensor.Columns);
+            Fold(device, partial, parts, y, null, partial.Columns);
             return;
         }
 
-        using ArenaScope scope = device.Scratch.Scope();
-        Tensor last = device.Scratch.Rent(new(y.Tensor.Rows * LastParts, partial.Columns));
-        Fold(device, partial, parts / LastParts, new(last, Add: false));
-        Fold(device, last, LastParts, y);
+        device.Strips(
+            new ColumnSumFold(partial.Memory, y.Tensor.Memory, y.Tensor.Pitch, partial.Columns, parts, y.Add ? 1 : 0),
+            y.Tensor.Rows, y.Tensor.Columns);
+    }
+
+    /// <summary>The second stage on a GPU, where the columns are those of two sums side by side.</summary>
+    /// <param name="device">Where to run.</param>
+    /// <param name="partial">Partial sums, (groups · parts, columns), dense, float32.</param>
+    /// <param name="parts">Parts per group.</param>
+    /// <param name="first">Receives columns 0 … split − 1, (groups, split); null where not wanted.</param>
+    /// <param name="second">Receives the others, (groups, columns − split); null where not wanted.</param>
+    /// <param name="split">The first column of the second.</param>
+    internal static void Fold(Device device, Tensor partial, int parts, Sink? first, Sink? second, int split)
+    {
+        long groups = partial.Rows / parts * ((partial.Columns + ColumnSumFoldGroups.Columns - 1) / ColumnSumFoldGroups.Columns);
+        device.Groups(
+            new ColumnSumFoldGroups(
+                partial.Memory, Target.Of(first, partial), Target.Of(second, partial), split, partial.Columns, parts),
+            new(checked((int)groups), 1, 1), ColumnSumFoldGroups.Columns * ColumnSumFoldGroups.Teams);
     }
 }
