@@ -124,6 +124,10 @@ internal readonly struct LinearSums(
                 C7 = this.Bias(56),
             });
         }
+        else if (start == LinearStart.Add && c.Memory.IsNarrow != 0)
+        {
+            sums = Add(sums, this.ReadNarrow(row));
+        }
         else if (start == LinearStart.Add)
         {
             sums = Add(sums, new()
@@ -228,6 +232,61 @@ internal readonly struct LinearSums(
                 c.Memory.View[at + 1] = sums.Y;
             }
         }
+    }
+
+    // As they are written: 16 bytes at a time, which four adjacent lanes then exchange.
+    private AccumulatorRow ReadNarrow(int row)
+    {
+        WordQuad upper = this.ReadNarrow(row, 0), lower = this.ReadNarrow(row + 8, 0);
+        WordQuad upperRight = this.ReadNarrow(row, 32), lowerRight = this.ReadNarrow(row + 8, 32);
+        return new()
+        {
+            C0 = Widen(upper.X, lower.X),
+            C1 = Widen(upper.Y, lower.Y),
+            C2 = Widen(upper.Z, lower.Z),
+            C3 = Widen(upper.W, lower.W),
+            C4 = Widen(upperRight.X, lowerRight.X),
+            C5 = Widen(upperRight.Y, lowerRight.Y),
+            C6 = Widen(upperRight.Z, lowerRight.Z),
+            C7 = Widen(upperRight.W, lowerRight.W),
+        };
+    }
+
+    private static FloatQuad Widen(int upper, int lower) => new()
+    {
+        X = Interop.IntAsFloat((uint)upper << 16),
+        Y = Interop.IntAsFloat((uint)upper & 0xFFFF0000),
+        Z = Interop.IntAsFloat((uint)lower << 16),
+        W = Interop.IntAsFloat((uint)lower & 0xFFFF0000),
+    };
+
+    private WordQuad ReadNarrow(int row, int from)
+    {
+        WordQuad eight = default;
+        int column = n + from + (8 * pair);
+        if (row < height && column < width)
+        {
+            long at = this.At(row) + column;
+            if (isAligned != 0 && column + 7 < width)
+            {
+                eight = c.Memory.Halves.Cast<WordQuad>()[at / 8];
+            }
+            else
+            {
+                eight.X = this.ReadTwo(at, column);
+                eight.Y = this.ReadTwo(at + 2, column + 2);
+                eight.Z = this.ReadTwo(at + 4, column + 4);
+                eight.W = this.ReadTwo(at + 6, column + 6);
+            }
+        }
+
+        return TensorCores.Transpose(eight);
+    }
+
+    private int ReadTwo(long at, int column)
+    {
+        int two = column < width ? c.Memory.Halves[at] : 0;
+        return column + 1 < width ? two | (c.Memory.Halves[at + 1] << 16) : two;
     }
 
     /// <summary>Writes the pairs of four times 8 columns that four adjacent lanes have of a row.</summary>
