@@ -9,6 +9,8 @@ internal readonly struct CpuPlatform : IPlatform
 
     public static float Sum(float x) => x;
 
+    public static float TeamSum(float x) => x;
+
     public static void Barrier()
     {
     }

@@ -26,6 +26,15 @@ internal readonly struct CudaPlatform : IPlatform
         return x;
     }
 
+    public static float TeamSum(float x)
+    {
+        x += Warp.ShuffleXor(x, 16);
+        x += Warp.ShuffleXor(x, 8);
+        x += Warp.ShuffleXor(x, 4);
+        x += Warp.ShuffleXor(x, 2);
+        return x + Warp.ShuffleXor(x, 1);
+    }
+
     private static float WarpSum(float x)
     {
         for (int mask = Warp.WarpSize >> 1; mask > 0; mask >>= 1)

@@ -21,6 +21,8 @@ internal struct FloatQuad : IStored<FloatQuad, FloatQuad>, IAdditionOperators<Fl
 
     public static FloatQuad operator +(FloatQuad a, FloatQuad b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z, a.W + b.W);
 
+    public static FloatQuad operator -(FloatQuad a, FloatQuad b) => new(a.X - b.X, a.Y - b.Y, a.Z - b.Z, a.W - b.W);
+
     public static FloatQuad operator *(FloatQuad a, FloatQuad b) => new(a.X * b.X, a.Y * b.Y, a.Z * b.Z, a.W * b.W);
 
     public static FloatQuad operator *(float a, FloatQuad b) => new(a * b.X, a * b.Y, a * b.Z, a * b.W);
@@ -43,6 +45,13 @@ internal struct FloatQuad : IStored<FloatQuad, FloatQuad>, IAdditionOperators<Fl
 
     /// <summary>a·b + c.</summary>
     public static FloatQuad Fma(float a, FloatQuad b, FloatQuad c) => (a * b) + c;
+
+    /// <summary>Four adjacent elements of memory of either type.</summary>
+    public static FloatQuad Load(Floats memory, long index) =>
+        memory.IsNarrow != 0 ? NarrowQuad.Of(memory)[index / 4].Value : Of(memory)[index / 4];
+
+    /// <summary>The sum of the four.</summary>
+    public static float Sum(FloatQuad a) => (a.X + a.Y) + (a.Z + a.W);
 
     /// <summary>Σ a ⊙ b.</summary>
     public static float Dot(FloatQuad a, FloatQuad b) => (a.X * b.X) + (a.Y * b.Y) + (a.Z * b.Z) + (a.W * b.W);

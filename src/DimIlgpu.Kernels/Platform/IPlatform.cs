@@ -13,6 +13,9 @@ internal interface IPlatform
     /// <summary>The sum of <paramref name="x"/> over the cooperating threads, in each of them; every thread must call it.</summary>
     static abstract float Sum(float x);
 
+    /// <summary>The same over each 32 adjacent threads of a group whose threads are a multiple of 32; every thread of it must call it.</summary>
+    static abstract float TeamSum(float x);
+
     /// <summary>Waits for the cooperating threads and makes their shared and global writes visible.</summary>
     static abstract void Barrier();
 }

@@ -30,4 +30,18 @@ internal readonly struct OpenClPlatform : IPlatform
         Barrier();
         return x;
     }
+
+    public static float TeamSum(float x)
+    {
+        ArrayView<float> partial = SharedMemory.Allocate<float>(Device.GroupSize);
+        for (int mask = 16; mask > 0; mask >>= 1)
+        {
+            partial[Group.IdxX] = x;
+            Barrier();
+            x += partial[Group.IdxX ^ mask];
+            Barrier();
+        }
+
+        return x;
+    }
 }

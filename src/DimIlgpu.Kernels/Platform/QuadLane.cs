@@ -16,6 +16,9 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
         return new(lane, lane, lane, lane);
     }
 
+    public static QuadLane Of(FloatQuad quad) =>
+        new(ThreadLane.Of(quad.X), ThreadLane.Of(quad.Y), ThreadLane.Of(quad.Z), ThreadLane.Of(quad.W));
+
     public static QuadLane Load(Floats memory, long index)
     {
         if (((int)index & 3) + memory.Phase != 0)
@@ -31,8 +34,7 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
             return new(Lower(pair.X), Upper(pair.X), Lower(pair.Y), Upper(pair.Y));
         }
 
-        FloatQuad quad = memory.View.Cast<FloatQuad>()[index >> 2];
-        return new(ThreadLane.Of(quad.X), ThreadLane.Of(quad.Y), ThreadLane.Of(quad.Z), ThreadLane.Of(quad.W));
+        return Of(memory.View.Cast<FloatQuad>()[index >> 2]);
     }
 
     public static void Store(Floats memory, long index, QuadLane value)

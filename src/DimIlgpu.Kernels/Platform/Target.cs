@@ -31,13 +31,9 @@ internal readonly struct Target(Floats memory, int pitch, int mode)
         where TStored : unmanaged, IStored<TStored, TValue>
         where TValue : unmanaged, IAdditionOperators<TValue, TValue, TValue>
     {
-        if (mode == Overwrite)
+        if (mode != Unwanted)
         {
-            view[offset] = TStored.From(value);
-        }
-        else if (mode == Accumulate)
-        {
-            view[offset] = TStored.From(view[offset].Value + value);
+            view[offset] = TStored.From(mode == Accumulate ? view[offset].Value + value : value);
         }
     }
 

@@ -40,9 +40,13 @@ public static class AddTable
         Tensor table = sink.Tensor;
         Check.Shape(table, new(table.Rows, dy.Columns), nameof(dtable));
         Check.Divides(table.Rows, dy.Rows, nameof(dy));
-        device.Strips(
-            new AddTableBackward(
-                dy.Memory, table.Memory, dy.Pitch, table.Pitch, table.Rows, (int)(dy.Rows / table.Rows), sink.Add ? 1 : 0),
-            table.Rows, table.Columns);
+        int batch = (int)(dy.Rows / table.Rows);
+        if (!ColumnSum.SumRows(device, dy, sink, rows: 1, parts: 1, step: table.Rows, batch))
+        {
+            device.Strips(
+                new AddTableBackward(
+                    dy.Memory, table.Memory, dy.Pitch, table.Pitch, table.Rows, batch, sink.Add ? 1 : 0),
+                table.Rows, table.Columns);
+        }
     }
 }

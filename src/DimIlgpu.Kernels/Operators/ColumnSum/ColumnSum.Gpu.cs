@@ -53,3 +53,70 @@ internal readonly struct ColumnSumFoldGroups(Floats partial, Target first, Targe
         }
     }
 }
+
+/// <summary>GPU: a thread sums four columns over some rows, eight loads at a time.</summary>
+/// <remarks>
+/// Strip s is part s mod parts of group s / parts, of <paramref name="rows"/> adjacent rows; or, where <paramref name="count"/>
+/// is not 0, row s and the <paramref name="count"/> − 1 that follow <paramref name="step"/> rows apart.
+/// </remarks>
+[KernelInstance(typeof(FloatQuad))]
+[KernelInstance(typeof(NarrowQuad))]
+internal readonly struct RowSumGroups<TStored>(Floats x, Target y, int xPitch, int columns, long rows, int parts, long step, int count)
+    : IGroupKernel
+    where TStored : unmanaged, IStored<TStored, FloatQuad>
+{
+    public void Execute<TPlatform>()
+        where TPlatform : struct, IPlatform
+    {
+        QuadPlace place = new(columns);
+        if (place.Column >= columns)
+        {
+            return;
+        }
+
+        int part = (int)(place.Strip % parts);
+        long first = ColumnSum.Begin(rows, part, parts);
+        int terms = count != 0 ? count : (int)(ColumnSum.Begin(rows, part + 1, parts) - first);
+        first = count != 0 ? place.Strip : (place.Strip / parts * rows) + first;
+        ArrayView<TStored> mine = TStored.Of(x).SubView(((first * xPitch) + place.Column) / 4);
+        long apart = step * xPitch / 4;
+        FloatQuad sum = default;
+        int i = 0;
+        for (; i + 8 <= terms; i += 8)
+        {
+            TStored a = mine[i * apart], b = mine[(i + 1) * apart], c = mine[(i + 2) * apart], d = mine[(i + 3) * apart];
+            TStored e = mine[(i + 4) * apart], f = mine[(i + 5) * apart], g = mine[(i + 6) * apart], h = mine[(i + 7) * apart];
+            sum += ((a.Value + b.Value) + (c.Value + d.Value)) + ((e.Value + f.Value) + (g.Value + h.Value));
+        }
+
+        for (; i < terms; i++)
+        {
+            sum += mine[i * apart].Value;
+        }
+
+        y.Put(place.Strip, place.Column, QuadLane.Of(sum));
+    }
+}
+
+/// <summary>Which strip and which four columns a thread has, where a group is 64 threads of one strip.</summary>
+internal readonly struct QuadPlace
+{
+    public const int Threads = 64;
+
+    public readonly long Strip;
+    public readonly int Column;
+
+    public QuadPlace(int columns)
+    {
+        int groups = Groups(columns);
+        this.Strip = Grid.IdxX / groups;
+        this.Column = 4 * ((Grid.IdxX % groups * Threads) + Group.IdxX);
+    }
+
+    /// <summary>Groups of a strip.</summary>
+    public static int Groups(int columns) => ((columns / 4) + Threads - 1) / Threads;
+
+    /// <summary>Launches a kernel that is laid out so.</summary>
+    public static void Launch<TKernel>(Device device, TKernel kernel, long strips, int columns)
+        where TKernel : struct, IGroupKernel => device.Groups(kernel, new(checked((int)(strips * Groups(columns))), 1, 1), Threads);
+}

@@ -32,8 +32,12 @@ public static class ColumnSum
         int parts = Parts(device, rows);
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(y.Tensor.Rows * parts, x.Columns));
-        device.Strips(
-            new ColumnSumPartial(x.Memory, partial.Memory, x.Pitch, x.Columns, rows, parts), partial.Rows, x.Columns);
+        if (!SumRows(device, x, new(partial, Add: false), rows, parts))
+        {
+            device.Strips(
+                new ColumnSumPartial(x.Memory, partial.Memory, x.Pitch, x.Columns, rows, parts), partial.Rows, x.Columns);
+        }
+
         Fold(device, partial, parts, y);
     }
 
@@ -48,6 +52,30 @@ public static class ColumnSum
             new ColumnSumBackward(
                 dy.Memory, dx.Tensor.Memory, dy.Pitch, dx.Tensor.Pitch, dx.Tensor.Rows / dy.Rows, dx.Add ? 1 : 0),
             dx.Tensor.Rows, dx.Tensor.Columns);
+    }
+
+    /// <summary>Sums rows four columns a thread, where a device has threads and the columns lie so; see <see cref="RowSumGroups{TStored}"/>.</summary>
+    /// <returns>Whether it did.</returns>
+    internal static bool SumRows(Device device, Tensor x, Sink y, long rows, int parts, long step = 1, int count = 0)
+    {
+        if (device.Kind == DeviceKind.Cpu || !Stored.IsAligned(x, 4))
+        {
+            return false;
+        }
+
+        Target to = Target.Of(y, x);
+        if (x.ElementType == ElementType.BFloat16)
+        {
+            QuadPlace.Launch(
+                device, new RowSumGroups<NarrowQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns);
+        }
+        else
+        {
+            QuadPlace.Launch(
+                device, new RowSumGroups<FloatQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns);
+        }
+
+        return true;
     }
 
     /// <summary>How many parts the rows of a group are divided into: by shape alone.</summary>

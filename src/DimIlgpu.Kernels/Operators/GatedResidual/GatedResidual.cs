@@ -45,15 +45,43 @@ public static class GatedResidual
         int parts = ColumnSum.Parts(rows);
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(gate.Rows * parts, gate.Columns));
-        device.Rows(
-            new GatedResidualBackward(
-                gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, dy),
-                gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts),
-            partial.Rows, dy.Columns);
+        if (!IsQuad(device, dy, gate, o, dx?.Tensor ?? dy, branch?.Tensor ?? dy))
+        {
+            device.Rows(
+                new GatedResidualBackward(
+                    gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, dy),
+                    gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts),
+                partial.Rows, dy.Columns);
+        }
+        else if (dy.ElementType == ElementType.BFloat16)
+        {
+            QuadPlace.Launch(device, Groups<NarrowQuad>(), partial.Rows, dy.Columns);
+        }
+        else
+        {
+            QuadPlace.Launch(device, Groups<FloatQuad>(), partial.Rows, dy.Columns);
+        }
+
         if (dgate is { } sink)
         {
             ColumnSum.Fold(device, partial, parts, sink);
         }
+
+        GatedResidualBackwardGroups<TStored> Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad> => new(
+                gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, dy),
+                gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts);
+    }
+
+    private static bool IsQuad(Device device, Tensor dy, params ReadOnlySpan<Tensor> others)
+    {
+        bool isQuad = device.Kind != DeviceKind.Cpu && Stored.IsAligned(dy, 4);
+        foreach (Tensor other in others)
+        {
+            isQuad &= Stored.Fits(other, dy.ElementType, 4);
+        }
+
+        return isQuad;
     }
 
     private static void CheckInputs(Tensor x, Tensor gate, Tensor o)

@@ -29,11 +29,7 @@ public static class LayerNorm
         Check.NotEmpty(x);
         Check.Shape(h, x.Shape);
         Check.Dense(statistics, new(x.Rows, 2));
-        device.Rows(
-            new LayerNormForward(
-                x.Memory, x.Memory, x.Memory, h.Memory, statistics.Memory,
-                x.Pitch, 0, 0, h.Pitch, x.Columns, x.Rows, modulated: 0),
-            x.Rows, x.Columns);
+        Forward(device, x, x, x, h, statistics, isModulated: false);
     }
 
     /// <summary>Normalises each row, then scales and shifts it by its sample's modulation.</summary>
@@ -52,11 +48,7 @@ public static class LayerNorm
         Check.Divides(shift.Rows, x.Rows, nameof(x));
         Check.Shape(h, x.Shape);
         Check.Dense(statistics, new(x.Rows, 2));
-        device.Rows(
-            new LayerNormForward(
-                x.Memory, shift.Memory, scale.Memory, h.Memory, statistics.Memory,
-                x.Pitch, shift.Pitch, scale.Pitch, h.Pitch, x.Columns, x.Rows / shift.Rows, modulated: 1),
-            x.Rows, x.Columns);
+        Forward(device, x, shift, scale, h, statistics, isModulated: true);
     }
 
     /// <summary>The gradient of plain normalisation.</summary>
@@ -71,6 +63,12 @@ public static class LayerNorm
         CheckBackward(x, statistics, dh, dx);
         if (dx is null)
         {
+            return;
+        }
+
+        if (LayerNormTeams.Fits(device, x, dh, dx.Value.Tensor))
+        {
+            BackwardGroups(device, x, x, statistics, dh, dx, x, samples: 1, LayerNormTeams.Parts(1, x.Rows), isModulated: false);
             return;
         }
 
@@ -98,9 +96,20 @@ public static class LayerNorm
         CheckBackward(x, statistics, dh, dx);
         Check.Shape(scale, new(scale.Rows, x.Columns));
         Check.Divides(scale.Rows, x.Rows, nameof(x));
+        CheckSum(dshift, scale.Shape, nameof(dshift));
+        CheckSum(dscale, scale.Shape, nameof(dscale));
         long rows = x.Rows / scale.Rows;
-        int parts = (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostParts);
         using ArenaScope scope = device.Scratch.Scope();
+        if (LayerNormTeams.Fits(device, x, scale, dh, dx?.Tensor ?? x))
+        {
+            int teamParts = LayerNormTeams.Parts(scale.Rows, rows);
+            Tensor sums = device.Scratch.Rent(new(scale.Rows * teamParts, 2 * x.Columns));
+            BackwardGroups(device, x, scale, statistics, dh, dx, sums, scale.Rows, teamParts, isModulated: true);
+            ColumnSum.Fold(device, sums, teamParts, dshift, dscale, x.Columns);
+            return;
+        }
+
+        int parts = (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostParts);
         Shape partial = new(scale.Rows * parts, x.Columns);
         Tensor shifts = device.Scratch.Rent(partial), scales = device.Scratch.Rent(partial);
         device.Rows(
@@ -108,16 +117,108 @@ public static class LayerNorm
                 x.Memory, scale.Memory, statistics.Memory, dh.Memory, Target.Of(dx, x), shifts.Memory, scales.Memory,
                 x.Pitch, scale.Pitch, dh.Pitch, x.Columns, rows, parts, modulated: 1),
             partial.Rows, x.Columns);
-        Fold(device, shifts, parts, dshift, scale.Shape, nameof(dshift));
-        Fold(device, scales, parts, dscale, scale.Shape, nameof(dscale));
+        Fold(device, shifts, parts, dshift);
+        Fold(device, scales, parts, dscale);
     }
 
-    private static void Fold(Device device, Tensor partial, int parts, Sink? to, Shape shape, string name)
+    private static void Fold(Device device, Tensor partial, int parts, Sink? to)
+    {
+        if (to is { } sink)
+        {
+            ColumnSum.Fold(device, partial, parts, sink);
+        }
+    }
+
+    private static void Forward(Device device, Tensor x, Tensor shift, Tensor scale, Tensor h, Tensor statistics, bool isModulated)
+    {
+        int modulated = isModulated ? 1 : 0;
+        long rows = isModulated ? x.Rows / shift.Rows : x.Rows;
+        if (!LayerNormTeams.Fits(device, x, h, shift, scale))
+        {
+            device.Rows(
+                new LayerNormForward(
+                    x.Memory, shift.Memory, scale.Memory, h.Memory, statistics.Memory,
+                    x.Pitch, shift.Pitch, scale.Pitch, h.Pitch, x.Columns, rows, modulated),
+                x.Rows, x.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            ForwardTeams<NarrowQuad>();
+        }
+        else
+        {
+            ForwardTeams<FloatQuad>();
+        }
+
+        void ForwardTeams<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            switch (RowParts(x))
+            {
+                case 1:
+                    LayerNormTeams.Launch(device, Kernel<TStored, OneRowPart>(), Groups(x), LayerNormTeams.Teams);
+                    break;
+                case 2:
+                    LayerNormTeams.Launch(device, Kernel<TStored, TwoRowParts>(), Groups(x), LayerNormTeams.Teams);
+                    break;
+                default:
+                    LayerNormTeams.Launch(device, Kernel<TStored, ThreeRowParts>(), Groups(x), LayerNormTeams.Teams);
+                    break;
+            }
+        }
+
+        LayerNormForwardTeams<TStored, TParts> Kernel<TStored, TParts>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+            where TParts : struct, IRowParts => new(
+                x.Memory, shift.Memory, scale.Memory, h.Memory, statistics.Memory,
+                x.Pitch, shift.Pitch, scale.Pitch, h.Pitch, x.Columns, rows, x.Rows, modulated);
+    }
+
+    private static void BackwardGroups(
+        Device device, Tensor x, Tensor scale, Tensor statistics, Tensor dh, Sink? dx, Tensor sums, long samples, int parts, bool isModulated)
+    {
+        if (x.ElementType == ElementType.BFloat16)
+        {
+            Launch<NarrowQuad>();
+        }
+        else
+        {
+            Launch<FloatQuad>();
+        }
+
+        void Launch<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            switch (RowParts(x))
+            {
+                case 1:
+                    LayerNormTeams.Launch(device, Kernel<TStored, OneRowPart>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    break;
+                case 2:
+                    LayerNormTeams.Launch(device, Kernel<TStored, TwoRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    break;
+                default:
+                    LayerNormTeams.Launch(device, Kernel<TStored, ThreeRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    break;
+            }
+        }
+
+        LayerNormBackwardGroups<TStored, TParts> Kernel<TStored, TParts>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+            where TParts : struct, IRowParts => new(
+                x.Memory, scale.Memory, statistics.Memory, dh.Memory, Target.Of(dx, x), sums.Memory,
+                x.Pitch, scale.Pitch, dh.Pitch, x.Columns, x.Rows / samples, parts, isModulated ? 1 : 0);
+    }
+
+    private static int RowParts(Tensor x) => (x.Columns + RowPart<FloatQuad>.Columns - 1) / RowPart<FloatQuad>.Columns;
+
+    private static long Groups(Tensor x) => (x.Rows + LayerNormTeams.Teams - 1) / LayerNormTeams.Teams;
+
+    private static void CheckSum(Sink? to, Shape shape, string name)
     {
         if (to is { } sink)
         {
             Check.Shape(sink.Tensor, shape, name);
-            ColumnSum.Fold(device, partial, parts, sink);
         }
     }
 

@@ -14,6 +14,9 @@ public static class SquaredNorm
     // Enough groups to fill any GPU several times over.
     private const int MostParts = 1024;
 
+    // Of a part on a GPU: four quads of each of a group's threads.
+    private const int FewestElements = 16 * Device.GroupSize;
+
     /// <summary>Sums the squares.</summary>
     /// <param name="device">Where to run.</param>
     /// <param name="x">Input, without gaps between rows; the rows of a large one should have about a thousand columns.</param>
@@ -24,10 +27,19 @@ public static class SquaredNorm
         Check.NotEmpty(x);
         Check.Dense(x, x.Shape);
         Check.Shape(y, new(1, 1));
-        int parts = (int)Math.Min(x.Rows, MostParts);
+        bool isQuad = device.Kind != DeviceKind.Cpu && Stored.Fits(x, ElementType.Float32, 4);
+        int parts = (int)Math.Min(isQuad ? (x.Shape.Length + FewestElements - 1) / FewestElements : x.Rows, MostParts);
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(parts, SquaredNormPartial.Stride));
-        device.Rows(new SquaredNormPartial(x.Memory, partial.Memory, x.Columns, x.Rows, parts), parts, x.Columns);
+        if (isQuad)
+        {
+            device.Groups(
+                new SquaredNormGroups(x.Memory, partial.Memory, x.Shape.Length / 4, parts), new(parts, 1, 1), Device.GroupSize);
+        }
+        else
+        {
+            device.Rows(new SquaredNormPartial(x.Memory, partial.Memory, x.Columns, x.Rows, parts), parts, x.Columns);
+        }
 
         // An odd number of columns keeps the last sum out of registers, whose width its single result lacks.
         device.Rows(new SquaredNormTotal(partial.Memory, y.Memory, parts), 1, parts | 1);
