@@ -12,4 +12,8 @@ internal readonly struct CpuPlatform : IPlatform
     public static void Barrier()
     {
     }
+
+    public static void WarpBarrier()
+    {
+    }
 }

@@ -91,7 +91,7 @@ internal static class ScanBackward
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
             device.Groups(
-                new ScanBackwardGroups<TElement>(adjoint, states.Memory, first, ScanBackwardGroups<TElement>.Parts),
+                new ScanBackwardGroups<TElement>(adjoint, states.Memory, first, ScanBackwardGroups<TElement>.Blocks),
                 new Index3D(adjoint.Groups, 2 * l.Batch, l.Chunks), ScanGroup.Threads);
         }
     }
