@@ -16,10 +16,12 @@ namespace DimIlgpu.Kernels;
 /// B and C, which its warps share, and to add up their dB and dC.
 /// </para>
 /// </remarks>
-[KernelInstance(typeof(Float32Element))]
-[KernelInstance(typeof(BFloat16Element))]
-internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scratch, int first, int blocks) : IGroupKernel
-    where TElement : struct, IElement
+[KernelInstance(typeof(Float32Fours))]
+[KernelInstance(typeof(Float32Ones))]
+[KernelInstance(typeof(BFloat16Fours))]
+[KernelInstance(typeof(BFloat16Ones))]
+internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch, int first, int blocks) : IGroupKernel
+    where TFour : struct, IFour
 {
     private const int Channels = SelectiveScan.ChannelsPerGroup;
     private const int Lanes = 32;
@@ -29,17 +31,16 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
     private const float Ln2 = 0.693147181f;
 
     // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, and where sums meet. Then B
-    // and C of the group by token.
+    // and C of the group by token, and dA of each thread, which would take registers.
     private const int Dy = Tile / Block * 2 * Lanes;
     private const int Meeting = Dy + Lanes;
     private const int OfWarp = Meeting + ScanSums.Length;
     private const int Rates = Warps * OfWarp;
+    private const int Slope = Rates + (8 * Tile);
 
-    // Scratch memory: the states before each block by block, channel of the thread and thread; dA, which would take registers;
-    // dB and dC by warp.
+    // Scratch memory: the states before each block by block, channel of the thread and thread; dB and dC by warp.
     private const int Parts = 4;
-    private const int Slope = Tile / Block * Parts * Channels;
-    private const int Sums = Slope + (Parts * Channels);
+    private const int Sums = Tile / Block * Parts * Channels;
 
     /// <summary>Blocks of a segment. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
     public const int Blocks = Tile / Block;
@@ -54,37 +55,37 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Rates + (8 * Tile));
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Slope + (Parts * Channels));
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
-        int thread = Group.IdxX, lane = thread % Lanes, warp = thread / Lanes, quad = lane / 8, e = l.Channels;
-        int state = first + (4 * quad), column = (Grid.IdxX * Channels) + (warp * Lanes) + (lane % 8);
-        bool hasStates = state < l.States;
+        int thread = Group.IdxX, lane = thread % Lanes, warp = thread / Lanes, quad = lane / 8, slot = lane % 8, e = l.Channels;
+        int column = (Grid.IdxX * Channels) + (warp * Lanes) + (4 * slot);
         ArrayView<FloatQuad> held = scratch.View.Cast<FloatQuad>().SubView(
             ((place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4));
-        ScanOwner<TElement> owner = new(s, place, first);
-        ScanRates<TElement> rateRows = new(s.View, place, token: thread / 8, isC: thread % 8 >= 4, first + (thread % 4 * 4), isReturn: false);
 
         // Views that start where this thread reads and writes: what is added to them below is constant.
-        ArrayView<FloatQuad> own = memory.SubView((warp * OfWarp) + lane), mine = memory.SubView((warp * OfWarp) + (lane % 8));
-        ArrayView<FloatQuad> rates = memory.SubView(Rates + quad), kept = held.SubView(thread);
-        ArrayView<FloatQuad> sent = memory.SubView((warp * OfWarp) + Meeting + (quad * Lanes) + (lane % 8)), met = own.SubView(Meeting);
-        ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (quad * ScanSums.Pitch) + (lane % 8));
+        ArrayView<FloatQuad> mine = memory.SubView((warp * OfWarp) + slot), rates = memory.SubView(Rates + quad);
+        ArrayView<FloatQuad> sent = memory.SubView((warp * OfWarp) + Meeting + (quad * Lanes) + slot);
+        ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (quad * ScanSums.Pitch) + slot);
         ArrayView<FloatQuad> metRates = memory.SubView((warp * OfWarp) + Meeting + (lane * ScanSums.Pitch));
+        ArrayView<FloatQuad> slopes = memory.SubView(Slope + thread), kept = held.SubView(thread);
+        ArrayView<float> own = memory.Cast<float>().SubView((((warp * OfWarp) + slot) * 4) + quad);
 
         // Long where the whole group agrees, so that threads need not remember it.
         long flow = place.Strip * l.States * e;
         int last = (place.Length - 1) / Tile * Tile;
-        ScanQuads columns = new(column, e, state, hasStates);
+        ScanOwner<TFour> owner = new(s, place, column, quad, first);
+        ScanSharer<TFour> sharer = new(s.View, place, thread, first);
+        ScanQuads<TFour> columns = new(l, column, first + (4 * quad));
         ScanStates a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
         ScanStates g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
         ScanStates h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
-        default(ScanStates).Keep(kept.SubView(Slope));
-        memory.SubView(Rates)[thread] = rateRows.Load(last, rateRows.Start + ((long)last * rateRows.Step));
+        default(ScanStates).Keep(slopes);
+        memory.SubView(Rates)[thread] = TFour.Widen(sharer.Load(last));
         for (int block = 0; block < blocks; block++)
         {
             owner.Load(last + (block * Block), last + (block * Block));
-            owner.Share(own.SubView(block * 2 * Lanes), own.SubView(Dy));
+            owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
         }
 
         TPlatform.Barrier();
@@ -95,34 +96,36 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
             for (int block = 0; block < blocks - 1; block++)
             {
                 ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes), shared = rates.SubView(block * 8 * Block);
-                Advance(tokens, shared, a.P0, ref h.P0);
-                Advance(tokens.SubView(8), shared, a.P1, ref h.P1);
-                Advance(tokens.SubView(16), shared, a.P2, ref h.P2);
-                Advance(tokens.SubView(24), shared, a.P3, ref h.P3);
+                Advance(tokens, 0, shared, a.P0, ref h.P0);
+                Advance(tokens, 8, shared, a.P1, ref h.P1);
+                Advance(tokens, 16, shared, a.P2, ref h.P2);
+                Advance(tokens, 24, shared, a.P3, ref h.P3);
                 h.Keep(kept.SubView((block + 1) * Parts * Channels));
             }
 
-            FloatQuad rate = rateRows.Load(before, rateRows.Start + ((long)before * rateRows.Step));
+            FloatQuad state = h.P0;
+            WordQuad rate = sharer.Load(before);
             for (int block = blocks - 1; block >= 0; block--)
             {
-                ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes), dy = mine.SubView(Dy);
+                ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes);
                 ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * Parts * Channels);
                 ScanSums sums = default;
-                Return(tokens, dy, shared, sent, states[0], a.P0, ref g.P0, kept.SubView(Slope + (0 * Channels)), ref sums);
-                Return(tokens.SubView(8), dy.SubView(8), shared, sent.SubView(8), states[Channels], a.P1, ref g.P1, kept.SubView(Slope + (1 * Channels)), ref sums);
-                Return(tokens.SubView(16), dy.SubView(16), shared, sent.SubView(16), states[2 * Channels], a.P2, ref g.P2, kept.SubView(Slope + (2 * Channels)), ref sums);
-                Return(tokens.SubView(24), dy.SubView(24), shared, sent.SubView(24), states[3 * Channels], a.P3, ref g.P3, kept.SubView(Slope + (3 * Channels)), ref sums);
 
-                // Under way while sums meet: any earlier they would take registers from what is above.
                 // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
                 owner.Load(before + (block * Block), block > 0 ? p + ((block - 1) * Block) : before + Tile - Block);
+                FloatQuad next = states[Channels];
+                Return(tokens, 0, mine[Dy], shared, sent, state, a.P0, ref g.P0, slopes, ref sums);
+                state = states[2 * Channels];
+                Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
+                next = states[3 * Channels];
+                Return(tokens, 16, mine[Dy + 16], shared, sent, state, a.P2, ref g.P2, slopes, ref sums);
+                state = kept[(block > 0 ? block - 1 : 0) * Parts * Channels];
+                Return(tokens, 24, mine[Dy + 24], shared, sent, next, a.P3, ref g.P3, slopes, ref sums);
                 TPlatform.WarpBarrier();
-                FloatQuad dx = met[0] + met[Lanes] + met[2 * Lanes] + met[3 * Lanes];
-                FloatQuad slopes = met[4 * Lanes] + met[5 * Lanes] + met[6 * Lanes] + met[7 * Lanes];
-                owner.Store(p + (block * Block), own.SubView(block * 2 * Lanes), own.SubView(Dy), dx, Ln2 * slopes);
+                owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting));
                 TPlatform.WarpBarrier();
                 sums.Share(sentRates);
-                owner.Share(own.SubView(block * 2 * Lanes), own.SubView(Dy));
+                owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
                 TPlatform.WarpBarrier();
                 held.SubView(Sums + (warp * 8 * Tile) + lane)[block * Lanes] = ScanSums.AddLanes(metRates);
                 TPlatform.WarpBarrier();
@@ -130,19 +133,26 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
 
             h = columns.Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
             TPlatform.Barrier();
-            memory.SubView(Rates)[thread] = rate;
+            memory.SubView(Rates)[thread] = TFour.Widen(rate);
             this.StoreRates(place, p, held.SubView(Sums + thread), thread);
             TPlatform.Barrier();
         }
 
-        owner.StoreD((place.Strip * e) + ((Grid.IdxX * Channels) + thread));
-        columns.Store(s.DA, flow, ScanStates.Kept(kept.SubView(Slope)).Times(a, Ln2));
+        sent[0] = owner.DD;
+        TPlatform.WarpBarrier();
+        if (quad == 0 && first == 0)
+        {
+            FloatQuad sum = sent[0] + sent[Lanes] + sent[2 * Lanes] + sent[3 * Lanes];
+            TFour.StoreFloats(s.DD, (place.Strip * e) + column, e - column, sum);
+        }
+
+        columns.Store(s.DA, flow, ScanStates.Kept(slopes).Times(a, Ln2));
     }
 
     /// <summary>Four tokens of one of the thread's channels forward.</summary>
-    private static void Advance(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, FloatQuad a, ref FloatQuad h)
+    private static void Advance(ArrayView<FloatQuad> tokens, int channel, ArrayView<FloatQuad> rates, FloatQuad a, ref FloatQuad h)
     {
-        FloatQuad dt = tokens[0], x = dt * tokens[Lanes];
+        FloatQuad dt = tokens[channel], x = dt * tokens[Lanes + channel];
         h = FloatQuad.Fma(FloatQuad.Exp2(dt.X, a), h, x.X * rates[0]);
         h = FloatQuad.Fma(FloatQuad.Exp2(dt.Y, a), h, x.Y * rates[8]);
         h = FloatQuad.Fma(FloatQuad.Exp2(dt.Z, a), h, x.Z * rates[16]);
@@ -151,10 +161,10 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
 
     /// <summary>Four tokens of one of the thread's channels: forward from the state kept, and back.</summary>
     private static void Return(
-        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> dys, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> sent, FloatQuad h,
+        ArrayView<FloatQuad> tokens, int channel, FloatQuad dy, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> sent, FloatQuad h,
         FloatQuad a, ref FloatQuad g, ArrayView<FloatQuad> slope, ref ScanSums sums)
     {
-        FloatQuad dt = tokens[0], x = dt * tokens[Lanes], dy = dys[0];
+        FloatQuad dt = tokens[channel], x = dt * tokens[Lanes + channel];
         FloatQuad decay0 = FloatQuad.Exp2(dt.X, a), decay1 = FloatQuad.Exp2(dt.Y, a);
         FloatQuad decay2 = FloatQuad.Exp2(dt.Z, a), decay3 = FloatQuad.Exp2(dt.W, a);
         FloatQuad h0 = FloatQuad.Fma(decay0, h, x.X * rates[0]);
@@ -162,14 +172,14 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
         FloatQuad h2 = FloatQuad.Fma(decay2, h1, x.Z * rates[16]);
         FloatQuad h3 = FloatQuad.Fma(decay3, h2, x.W * rates[24]);
 
-        FloatQuad dA = slope[0], dx = default, slopes = default;
+        FloatQuad dA = slope[channel / 8 * Channels], dx = default, slopes = default;
         Token(dt.W, x.W, dy.W, rates[24], rates[28], a, decay3, h2, h3, ref g, ref dA, ref sums.B3, ref sums.C3, ref dx.W, ref slopes.W);
         Token(dt.Z, x.Z, dy.Z, rates[16], rates[20], a, decay2, h1, h2, ref g, ref dA, ref sums.B2, ref sums.C2, ref dx.Z, ref slopes.Z);
         Token(dt.Y, x.Y, dy.Y, rates[8], rates[12], a, decay1, h0, h1, ref g, ref dA, ref sums.B1, ref sums.C1, ref dx.Y, ref slopes.Y);
         Token(dt.X, x.X, dy.X, rates[0], rates[4], a, decay0, h, h0, ref g, ref dA, ref sums.B0, ref sums.C0, ref dx.X, ref slopes.X);
-        slope[0] = dA;
-        sent[0] = dx;
-        sent[4 * Lanes] = slopes;
+        slope[channel / 8 * Channels] = dA;
+        sent[channel] = dx;
+        sent[(4 * Lanes) + channel] = slopes;
     }
 
     private static void Token(
@@ -206,7 +216,7 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
     }
 }
 
-/// <summary>Four states of four channels, eight channels apart.</summary>
+/// <summary>Four states of four adjacent channels.</summary>
 internal struct ScanStates
 {
     public FloatQuad P0, P1, P2, P3;
@@ -240,34 +250,28 @@ internal struct ScanStates
 }
 
 /// <summary>Where <see cref="ScanStates"/> are in an (N, E) matrix.</summary>
-internal readonly struct ScanQuads(int column, int channels, int state, bool isThere)
+internal readonly struct ScanQuads<TFour>(ScanLayout l, int column, int state)
+    where TFour : struct, IFour
 {
-    public ScanStates Load(Floats memory, long from, bool any) => new()
-    {
-        P0 = this.Load(memory, from, 0, any),
-        P1 = this.Load(memory, from, 8, any),
-        P2 = this.Load(memory, from, 16, any),
-        P3 = this.Load(memory, from, 24, any),
-    };
+    private readonly int pitch = l.Channels;
+    private readonly int start = (state * l.Channels) + column;
+    private readonly int count = state < l.States ? l.Channels - column : 0;
 
-    public void Store(Floats memory, long from, ScanStates value)
+    public ScanStates Load(Floats memory, long from, bool any)
     {
-        this.Store(memory, from, 0, value.P0);
-        this.Store(memory, from, 8, value.P1);
-        this.Store(memory, from, 16, value.P2);
-        this.Store(memory, from, 24, value.P3);
+        int there = any ? this.count : 0;
+        FloatQuad x = TFour.LoadFloats(memory, from + this.start, there), y = TFour.LoadFloats(memory, from + this.start + this.pitch, there);
+        FloatQuad z = TFour.LoadFloats(memory, from + this.start + (2 * this.pitch), there);
+        FloatQuad w = TFour.LoadFloats(memory, from + this.start + (3 * this.pitch), there);
+        return new() { P0 = new(x.X, y.X, z.X, w.X), P1 = new(x.Y, y.Y, z.Y, w.Y), P2 = new(x.Z, y.Z, z.Z, w.Z), P3 = new(x.W, y.W, z.W, w.W) };
     }
 
-    private FloatQuad Load(Floats memory, long from, int channel, bool any) => any && isThere && column + channel < channels
-        ? FloatQuad.Load(memory, from + ((state * channels) + column + channel), channels)
-        : default;
-
-    private void Store(Floats memory, long from, int channel, FloatQuad value)
+    public void Store(Floats memory, long from, ScanStates v)
     {
-        if (isThere && column + channel < channels)
-        {
-            FloatQuad.Store(memory, from + ((state * channels) + column + channel), channels, value);
-        }
+        TFour.StoreFloats(memory, from + this.start, this.count, new(v.P0.X, v.P1.X, v.P2.X, v.P3.X));
+        TFour.StoreFloats(memory, from + this.start + this.pitch, this.count, new(v.P0.Y, v.P1.Y, v.P2.Y, v.P3.Y));
+        TFour.StoreFloats(memory, from + this.start + (2 * this.pitch), this.count, new(v.P0.Z, v.P1.Z, v.P2.Z, v.P3.Z));
+        TFour.StoreFloats(memory, from + this.start + (3 * this.pitch), this.count, new(v.P0.W, v.P1.W, v.P2.W, v.P3.W));
     }
 }
 
@@ -300,66 +304,123 @@ internal struct ScanSums
         (place[0] + place[1] + (place[2] + place[3])) + (place[4] + place[5] + (place[6] + place[7]));
 }
 
-/// <summary>A thread of the backward pass as owner of one channel.</summary>
-internal struct ScanOwner<TElement>
-    where TElement : struct, IElement
+/// <summary>A thread of the backward pass as owner of one token in four, of four adjacent channels.</summary>
+internal struct ScanOwner<TFour>
+    where TFour : struct, IFour
 {
-    private FloatQuad u;
-    private FloatQuad delta;
-    private FloatQuad dy;
-    private float dD;
+    private const float Ln2 = 0.693147181f;
+    private const int Lanes = 32;
+
+    /// <summary>Σ dy u over the thread's tokens.</summary>
+    public FloatQuad DD;
+
+    private WordQuad u;
+    private WordQuad delta;
+    private WordQuad dy;
 
     private readonly ScanAdjoint s;
-    private readonly ScanRows<TElement> rows;
+    private readonly long start;
+    private readonly int step;
+    private readonly int length;
+    private readonly int count;
     private readonly int first;
-    private readonly float d;
+    private readonly FloatQuad d;
 
-    public ScanOwner(ScanAdjoint s, ScanPlace place, int first)
+    /// <param name="s">What is read and written.</param>
+    /// <param name="place">The strip.</param>
+    /// <param name="column">The first of the channels.</param>
+    /// <param name="token">The token, counted from the first of four.</param>
+    /// <param name="first">The first of the 16 states that run.</param>
+    public ScanOwner(ScanAdjoint s, ScanPlace place, int column, int token, int first)
     {
-        int e = s.View.Layout.Channels, column = (Grid.IdxX * SelectiveScan.ChannelsPerGroup) + Group.IdxX;
+        int e = s.View.Layout.Channels;
+        this.DD = default;
         this.u = default;
         this.delta = default;
         this.dy = default;
-        this.dD = 0f;
         this.s = s;
-        this.rows = new(s.View.Layout, place, column, token: 0, isReturn: false);
+        this.start = (place.Row(token) * e) + column;
+        this.step = (int)place.Stride * e;
+        this.length = place.Length - token;
+        this.count = e - column;
         this.first = first;
-        this.d = this.rows.IsThere && first == 0 ? ThreadLane.Read(s.View.D, ((long)place.Direction * e) + column) : 0f;
+        this.d = TFour.LoadFloats(s.View.D, ((long)place.Direction * e) + column, first == 0 ? e - column : 0);
     }
 
-    /// <summary>Loads Δ and u of four tokens, and dy of four, ahead of their use; zeros beyond the end change no sum.</summary>
+    /// <summary>Loads Δ and u of one of four tokens, and dy of one, ahead of their use; zeros beyond the end change no sum.</summary>
     public void Load(int p, int pOfDy)
     {
-        long at = this.rows.Start + ((long)p * this.rows.Step);
-        this.u = this.rows.Load(this.s.View.U, p, at);
-        this.delta = this.rows.Load(this.s.View.Delta, p, at);
-        this.dy = this.rows.Load(this.s.Dy, pOfDy, this.rows.Start + ((long)pOfDy * this.rows.Step));
+        long at = this.At(p);
+        this.u = TFour.Load(this.s.View.U, at, this.Count(p));
+        this.delta = TFour.Load(this.s.View.Delta, at, this.Count(p));
+        this.dy = TFour.Load(this.s.Dy, this.At(pOfDy), this.Count(pOfDy));
     }
 
-    /// <summary>Hands what was loaded to the warp.</summary>
-    public readonly void Share(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> dys)
+    /// <summary>Hands what was loaded to the warp, where four tokens of a channel are one element.</summary>
+    public readonly void Share(ArrayView<float> tokens, ArrayView<float> dys)
     {
-        // A channel beyond the last holds the last one's values, which must reach no sum.
-        tokens[0] = this.delta;
-        tokens[32] = this.rows.IsThere ? this.u : default;
-        dys[0] = this.rows.IsThere ? this.dy : default;
+        Put(tokens, 0, TFour.Widen(this.delta));
+        Put(tokens, 4 * Lanes, TFour.Widen(this.u));
+        Put(dys, 0, TFour.Widen(this.dy));
     }
 
-    /// <summary>du and dΔ of four tokens.</summary>
-    public void Store(int p, ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> dys, FloatQuad dx, FloatQuad slopes)
+    /// <summary>du and dΔ of the token, from the sums of four states each that met.</summary>
+    public void Store(int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met)
     {
-        FloatQuad dt = tokens[0], ut = tokens[32], dyt = dys[0], terms = dyt * ut;
-        this.dD += (terms.X + terms.Y) + (terms.Z + terms.W);
-        long at = this.rows.Start + ((long)p * this.rows.Step);
-        this.rows.Store(this.s.Du, p, at, FloatQuad.Fma(this.d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
-        this.rows.Store(this.s.DDelta, p, at, FloatQuad.Fma(ut, dx, slopes), (this.s.AddDelta | this.first) != 0);
+        FloatQuad dt = Get(tokens, 0), ut = Get(tokens, 4 * Lanes), dyt = Get(dys, 0);
+        FloatQuad dx = Get(met, 0) + Get(met, 4 * Lanes) + Get(met, 8 * Lanes) + Get(met, 12 * Lanes);
+        FloatQuad slopes = Get(met, 16 * Lanes) + Get(met, 20 * Lanes) + Get(met, 24 * Lanes) + Get(met, 28 * Lanes);
+        this.DD = FloatQuad.Fma(dyt, ut, this.DD);
+        this.Store(this.s.Du, p, FloatQuad.Fma(this.d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
+        this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
     }
 
-    public readonly void StoreD(long at)
+    private static void Put(ArrayView<float> slots, int at, FloatQuad value)
     {
-        if (this.rows.IsThere && this.first == 0)
+        slots[at] = value.X;
+        slots[at + Lanes] = value.Y;
+        slots[at + (2 * Lanes)] = value.Z;
+        slots[at + (3 * Lanes)] = value.W;
+    }
+
+    private static FloatQuad Get(ArrayView<float> slots, int at) =>
+        new(slots[at], slots[at + Lanes], slots[at + (2 * Lanes)], slots[at + (3 * Lanes)]);
+
+    private readonly long At(int p) => this.start + ((long)p * this.step);
+
+    private readonly int Count(int p) => p < this.length ? this.count : 0;
+
+    private readonly void Store(Floats memory, int p, FloatQuad value, bool add)
+    {
+        if (add)
         {
-            this.s.DD.View[at] = this.dD;
+            value += TFour.Widen(TFour.Load(memory, this.At(p), this.Count(p)));
         }
+
+        TFour.Store(memory, this.At(p), this.Count(p), value);
     }
+}
+
+/// <summary>A thread of the backward pass as the one that loads four states of B or C of one token of a segment.</summary>
+internal readonly struct ScanSharer<TFour>
+    where TFour : struct, IFour
+{
+    private readonly Floats memory;
+    private readonly long start;
+    private readonly int step;
+    private readonly int length;
+
+    public ScanSharer(ScanView view, ScanPlace place, int thread, int first)
+    {
+        // The places where the group reads them: token, B or C, states.
+        bool isC = thread % 8 >= 4;
+        int token = thread / 8, state = first + (thread % 4 * 4), pitch = isC ? view.CPitch : view.BPitch;
+        this.memory = isC ? view.C : view.B;
+        this.start = (place.Row(token) * pitch) + state;
+        this.step = (int)place.Stride * pitch;
+        this.length = state < view.Layout.States ? place.Length - token : 0;
+    }
+
+    /// <summary>Those of the segment at <paramref name="p"/>; 0 beyond the end and the states.</summary>
+    public WordQuad Load(int p) => TFour.Load(this.memory, this.start + ((long)p * this.step), p < this.length ? 4 : 0);
 }
