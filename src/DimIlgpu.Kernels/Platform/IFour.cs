@@ -8,6 +8,9 @@ namespace DimIlgpu.Kernels;
 /// </summary>
 internal interface IFour
 {
+    /// <summary>Whether elements start at multiples of four.</summary>
+    static abstract bool IsByFour { get; }
+
     /// <summary>The first <paramref name="count"/> of four elements as they are stored, the others 0.</summary>
     static abstract WordQuad Load(Floats memory, long index, int count);
 
@@ -27,6 +30,8 @@ internal interface IFour
 /// <summary>float32 at multiples of four; a count is 0 or 4.</summary>
 internal readonly struct Float32Fours : IFour
 {
+    public static bool IsByFour => true;
+
     public static WordQuad Load(Floats memory, long index, int count)
     {
         WordQuad stored = default;
@@ -66,6 +71,8 @@ internal readonly struct Float32Fours : IFour
 /// <summary>float32 anywhere.</summary>
 internal readonly struct Float32Ones : IFour
 {
+    public static bool IsByFour => false;
+
     public static WordQuad Load(Floats memory, long index, int count)
     {
         FloatQuad value = LoadFloats(memory, index, count);
@@ -113,6 +120,8 @@ internal readonly struct Float32Ones : IFour
 /// <summary>bfloat16 at multiples of four; a count is 0 or 4.</summary>
 internal readonly struct BFloat16Fours : IFour
 {
+    public static bool IsByFour => true;
+
     public static WordQuad Load(Floats memory, long index, int count)
     {
         WordPair pair = default;
@@ -149,6 +158,8 @@ internal readonly struct BFloat16Fours : IFour
 /// <summary>bfloat16 anywhere.</summary>
 internal readonly struct BFloat16Ones : IFour
 {
+    public static bool IsByFour => false;
+
     public static WordQuad Load(Floats memory, long index, int count)
     {
         int x = count > 0 ? memory.Halves[index] : 0, y = count > 1 ? memory.Halves[index + 1] : 0;

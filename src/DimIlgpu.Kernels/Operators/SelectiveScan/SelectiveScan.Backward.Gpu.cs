@@ -31,16 +31,20 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
     private const float Ln2 = 0.693147181f;
 
     // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, and where sums meet. Then B
-    // and C of the group by token, and dA of each thread, which would take registers.
+    // and C of the group by token, and of each thread dA and what it needs
+    // once in a segment, which would take registers.
     private const int Dy = Tile / Block * 2 * Lanes;
     private const int Meeting = Dy + Lanes;
     private const int OfWarp = Meeting + ScanSums.Length;
     private const int Rates = Warps * OfWarp;
     private const int Slope = Rates + (8 * Tile);
+    private const int Places = Slope + (Parts * Channels);
 
-    // Scratch memory: the states before each block by block, channel of the thread and thread; dB and dC by warp.
+    // Scratch memory: the states before each block by block, channel of the thread and thread; D, dD and
+    // two places; dB and dC by warp.
     private const int Parts = 4;
-    private const int Sums = Tile / Block * Parts * Channels;
+    private const int Skip = Tile / Block * Parts * Channels;
+    private const int Sums = Skip + (3 * Channels);
 
     /// <summary>Blocks of a segment. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
     public const int Blocks = Tile / Block;
@@ -48,14 +52,14 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
     /// <summary>Floats of scratch memory of a group.</summary>
     public const int ScratchLength = (Sums + (Warps * Tile * 8)) * 4;
 
-    public static int GroupsPerProcessor => 3;
+    public static int GroupsPerProcessor => TFour.IsByFour ? 3 : 2;
 
     public static int ThreadsPerGroup => Channels;
 
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Slope + (Parts * Channels));
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Places + Channels);
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
         int thread = Group.IdxX, lane = thread % Lanes, warp = thread / Lanes, quad = lane / 8, slot = lane % 8, e = l.Channels;
@@ -77,10 +81,17 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
         ScanOwner<TFour> owner = new(s, place, column, quad, first);
         ScanSharer<TFour> sharer = new(s.View, place, thread, first);
         ScanQuads<TFour> columns = new(l, column, first + (4 * quad));
+        ArrayView<int> places = memory.SubView(Places + thread).Cast<int>();
+        columns.Keep(places);
+        ArrayView<long> starts = held.SubView(Skip + (2 * Channels) + thread).Cast<long>();
+        sharer.Keep(places, starts);
+        starts[1] = place.Strip;
         ScanStates a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
         ScanStates g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
         ScanStates h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
         default(ScanStates).Keep(slopes);
+        kept[Skip] = owner.LoadD(place, column);
+        kept[Skip + Channels] = default;
         memory.SubView(Rates)[thread] = TFour.Widen(sharer.Load(last));
         for (int block = 0; block < blocks; block++)
         {
@@ -103,26 +114,36 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
                 h.Keep(kept.SubView((block + 1) * Parts * Channels));
             }
 
-            FloatQuad state = h.P0;
-            WordQuad rate = sharer.Load(before);
             for (int block = blocks - 1; block >= 0; block--)
             {
                 ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes);
                 ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * Parts * Channels);
                 ScanSums sums = default;
-
-                // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
-                owner.Load(before + (block * Block), block > 0 ? p + ((block - 1) * Block) : before + Tile - Block);
-                FloatQuad next = states[Channels];
+                FloatQuad state = states[0], next = states[Channels];
                 Return(tokens, 0, mine[Dy], shared, sent, state, a.P0, ref g.P0, slopes, ref sums);
                 state = states[2 * Channels];
-                Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
+                if (blocks > 0)
+                {
+                    Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
+                }
+
                 next = states[3 * Channels];
-                Return(tokens, 16, mine[Dy + 16], shared, sent, state, a.P2, ref g.P2, slopes, ref sums);
-                state = kept[(block > 0 ? block - 1 : 0) * Parts * Channels];
-                Return(tokens, 24, mine[Dy + 24], shared, sent, next, a.P3, ref g.P3, slopes, ref sums);
+                if (blocks > 0)
+                {
+                    Return(tokens, 16, mine[Dy + 16], shared, sent, state, a.P2, ref g.P2, slopes, ref sums);
+                }
+
+                if (blocks > 0)
+                {
+                    Return(tokens, 24, mine[Dy + 24], shared, sent, next, a.P3, ref g.P3, slopes, ref sums);
+                }
+
+
+                // Under way while sums meet: any earlier they would take registers from what is above.
+                // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
+                owner.Load(before + (block * Block), block > 0 ? p + ((block - 1) * Block) : before + Tile - Block);
                 TPlatform.WarpBarrier();
-                owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting));
+                owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), kept.SubView(Skip));
                 TPlatform.WarpBarrier();
                 sums.Share(sentRates);
                 owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
@@ -131,22 +152,23 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
                 TPlatform.WarpBarrier();
             }
 
-            h = columns.Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
+            WordQuad rate = sharer.Kept(places, starts).Load(before);
+            h = ScanQuads<TFour>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
             TPlatform.Barrier();
             memory.SubView(Rates)[thread] = TFour.Widen(rate);
             this.StoreRates(place, p, held.SubView(Sums + thread), thread);
             TPlatform.Barrier();
         }
 
-        sent[0] = owner.DD;
+        sent[0] = kept[Skip + Channels];
         TPlatform.WarpBarrier();
         if (quad == 0 && first == 0)
         {
             FloatQuad sum = sent[0] + sent[Lanes] + sent[2 * Lanes] + sent[3 * Lanes];
-            TFour.StoreFloats(s.DD, (place.Strip * e) + column, e - column, sum);
+            TFour.StoreFloats(s.DD, (starts[1] * e) + places[0], places[1], sum);
         }
 
-        columns.Store(s.DA, flow, ScanStates.Kept(slopes).Times(a, Ln2));
+        ScanQuads<TFour>.Kept(l, places).Store(s.DA, starts[1] * l.States * e, ScanStates.Kept(slopes).Times(a, Ln2));
     }
 
     /// <summary>Four tokens of one of the thread's channels forward.</summary>
@@ -250,12 +272,29 @@ internal struct ScanStates
 }
 
 /// <summary>Where <see cref="ScanStates"/> are in an (N, E) matrix.</summary>
-internal readonly struct ScanQuads<TFour>(ScanLayout l, int column, int state)
+internal readonly struct ScanQuads<TFour>
     where TFour : struct, IFour
 {
-    private readonly int pitch = l.Channels;
-    private readonly int start = (state * l.Channels) + column;
-    private readonly int count = state < l.States ? l.Channels - column : 0;
+    private readonly int pitch;
+    private readonly int start;
+    private readonly int count;
+
+    public ScanQuads(ScanLayout l, int column, int state)
+        : this(l.Channels, (state * l.Channels) + column, state < l.States ? l.Channels - column : 0)
+    {
+    }
+
+    private ScanQuads(int pitch, int start, int count) => (this.pitch, this.start, this.count) = (pitch, start, count);
+
+    /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
+    public static ScanQuads<TFour> Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1]);
+
+    /// <summary>Writes it to memory of the thread.</summary>
+    public void Keep(ArrayView<int> kept)
+    {
+        kept[0] = this.start;
+        kept[1] = this.count;
+    }
 
     public ScanStates Load(Floats memory, long from, bool any)
     {
@@ -310,9 +349,7 @@ internal struct ScanOwner<TFour>
 {
     private const float Ln2 = 0.693147181f;
     private const int Lanes = 32;
-
-    /// <summary>Σ dy u over the thread's tokens.</summary>
-    public FloatQuad DD;
+    private const int Channels = SelectiveScan.ChannelsPerGroup;
 
     private WordQuad u;
     private WordQuad delta;
@@ -324,7 +361,6 @@ internal struct ScanOwner<TFour>
     private readonly int length;
     private readonly int count;
     private readonly int first;
-    private readonly FloatQuad d;
 
     /// <param name="s">What is read and written.</param>
     /// <param name="place">The strip.</param>
@@ -334,7 +370,6 @@ internal struct ScanOwner<TFour>
     public ScanOwner(ScanAdjoint s, ScanPlace place, int column, int token, int first)
     {
         int e = s.View.Layout.Channels;
-        this.DD = default;
         this.u = default;
         this.delta = default;
         this.dy = default;
@@ -344,7 +379,6 @@ internal struct ScanOwner<TFour>
         this.length = place.Length - token;
         this.count = e - column;
         this.first = first;
-        this.d = TFour.LoadFloats(s.View.D, ((long)place.Direction * e) + column, first == 0 ? e - column : 0);
     }
 
     /// <summary>Loads Δ and u of one of four tokens, and dy of one, ahead of their use; zeros beyond the end change no sum.</summary>
@@ -356,6 +390,16 @@ internal struct ScanOwner<TFour>
         this.dy = TFour.Load(this.s.Dy, this.At(pOfDy), this.Count(pOfDy));
     }
 
+    /// <summary>D of the channels, which the states before these added to du already.</summary>
+    public readonly FloatQuad LoadD(ScanPlace place, int column)
+    {
+        int count = this.first == 0 ? this.count : 0;
+        long at = ((long)place.Direction * this.s.View.Layout.Channels) + column;
+        return new(
+            count > 0 ? ThreadLane.Read(this.s.View.D, at) : 0f, count > 1 ? ThreadLane.Read(this.s.View.D, at + 1) : 0f,
+            count > 2 ? ThreadLane.Read(this.s.View.D, at + 2) : 0f, count > 3 ? ThreadLane.Read(this.s.View.D, at + 3) : 0f);
+    }
+
     /// <summary>Hands what was loaded to the warp, where four tokens of a channel are one element.</summary>
     public readonly void Share(ArrayView<float> tokens, ArrayView<float> dys)
     {
@@ -365,13 +409,14 @@ internal struct ScanOwner<TFour>
     }
 
     /// <summary>du and dΔ of the token, from the sums of four states each that met.</summary>
-    public void Store(int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met)
+    public readonly void Store(int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met, ArrayView<FloatQuad> skip)
     {
         FloatQuad dt = Get(tokens, 0), ut = Get(tokens, 4 * Lanes), dyt = Get(dys, 0);
         FloatQuad dx = Get(met, 0) + Get(met, 4 * Lanes) + Get(met, 8 * Lanes) + Get(met, 12 * Lanes);
         FloatQuad slopes = Get(met, 16 * Lanes) + Get(met, 20 * Lanes) + Get(met, 24 * Lanes) + Get(met, 28 * Lanes);
-        this.DD = FloatQuad.Fma(dyt, ut, this.DD);
-        this.Store(this.s.Du, p, FloatQuad.Fma(this.d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
+        FloatQuad d = skip[0];
+        skip[Channels] = FloatQuad.Fma(dyt, ut, skip[Channels]);
+        this.Store(this.s.Du, p, FloatQuad.Fma(d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
         this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
     }
 
@@ -410,6 +455,9 @@ internal readonly struct ScanSharer<TFour>
     private readonly int step;
     private readonly int length;
 
+    private ScanSharer(Floats memory, long start, int step, int length) =>
+        (this.memory, this.start, this.step, this.length) = (memory, start, step, length);
+
     public ScanSharer(ScanView view, ScanPlace place, int thread, int first)
     {
         // The places where the group reads them: token, B or C, states.
@@ -420,6 +468,17 @@ internal readonly struct ScanSharer<TFour>
         this.step = (int)place.Stride * pitch;
         this.length = state < view.Layout.States ? place.Length - token : 0;
     }
+
+    /// <summary>Writes a part of it to memory of the thread.</summary>
+    public void Keep(ArrayView<int> kept, ArrayView<long> starts)
+    {
+        starts[0] = this.start;
+        kept[2] = this.step;
+        kept[3] = this.length;
+    }
+
+    /// <summary>The same with that part read.</summary>
+    public ScanSharer<TFour> Kept(ArrayView<int> kept, ArrayView<long> starts) => new(this.memory, starts[0], kept[2], kept[3]);
 
     /// <summary>Those of the segment at <paramref name="p"/>; 0 beyond the end and the states.</summary>
     public WordQuad Load(int p) => TFour.Load(this.memory, this.start + ((long)p * this.step), p < this.length ? 4 : 0);

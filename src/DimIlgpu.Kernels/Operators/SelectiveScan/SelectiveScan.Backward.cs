@@ -78,7 +78,7 @@ internal static class ScanBackward
     {
         ScanView v = adjoint.View;
         bool byFour = (v.Layout.Channels | v.BPitch | v.CPitch) % 4 == 0
-            && (v.U.Phase | v.Delta.Phase | v.B.Phase | v.C.Phase | v.D.Phase | v.A.Phase | adjoint.Incoming.Phase | adjoint.Checkpoints.Phase
+            && (v.U.Phase | v.Delta.Phase | v.B.Phase | v.C.Phase | v.A.Phase | adjoint.Incoming.Phase | adjoint.Checkpoints.Phase
                 | adjoint.Dy.Phase | adjoint.Du.Phase | adjoint.DDelta.Phase | adjoint.DA.Phase | adjoint.DD.Phase) == 0;
         if (adjoint.Dy.IsNarrow == 0)
         {
