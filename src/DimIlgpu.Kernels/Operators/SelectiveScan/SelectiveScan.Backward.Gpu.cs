@@ -12,7 +12,7 @@ namespace DimIlgpu.Kernels;
 /// <para>
 /// All that 32 channels need meets within one warp, which then waits for no other: the four states' sums for du and dΔ, and
 /// dB and dC, which a thread adds over its four channels as it goes and the warp over eight threads. A thread is also the
-/// owner of one channel, whose tokens it loads ahead, and whose du and dΔ it stores. The group meets twice in a segment: for
+/// owner of one token in four of its four channels, which it loads ahead, and whose du and dΔ it stores. The group meets twice in a segment: for
 /// B and C, which its warps share, and to add up their dB and dC.
 /// </para>
 /// </remarks>
@@ -122,6 +122,7 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
                 FloatQuad state = states[0], next = states[Channels];
                 Return(tokens, 0, mine[Dy], shared, sent, state, a.P0, ref g.P0, slopes, ref sums);
                 state = states[2 * Channels];
+                // Always so: a branch that ptxas cannot foresee keeps it from weaving the channels together, which would spill.
                 if (blocks > 0)
                 {
                     Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
