@@ -14,4 +14,8 @@ internal readonly struct CpuPlatform : IPlatform
     public static void Barrier()
     {
     }
+
+    public static void WarpBarrier()
+    {
+    }
 }

@@ -11,6 +11,8 @@ internal readonly struct CudaPlatform : IPlatform
 
     public static void Barrier() => Group.Barrier();
 
+    public static void WarpBarrier() => Warp.Barrier();
+
     public static float Sum(float x)
     {
         ArrayView<float> partial = SharedMemory.Allocate<float>(32);

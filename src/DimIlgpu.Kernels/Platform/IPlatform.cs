@@ -18,6 +18,12 @@ internal interface IPlatform
 
     /// <summary>Waits for the cooperating threads and makes their shared and global writes visible.</summary>
     static abstract void Barrier();
+
+    /// <summary>
+    /// The same for 32 adjacent threads, the first of which is a multiple of 32. Where a back end has no such barrier it is
+    /// the whole group's, so every thread must reach it.
+    /// </summary>
+    static abstract void WarpBarrier();
 }
 
 /// <summary>Independent strips of adjacent columns: element maps, reductions over rows, convolution, scan.</summary>

@@ -11,6 +11,8 @@ internal readonly struct OpenClPlatform : IPlatform
 
     public static void Barrier() => Intrinsics.Barrier();
 
+    public static void WarpBarrier() => Intrinsics.Barrier();
+
     public static float Sum(float x)
     {
         ArrayView<float> partial = SharedMemory.Allocate<float>(Device.GroupSize);

@@ -14,7 +14,11 @@ public sealed class SelectiveScanTests
     public static IEnumerable<TheoryDataRow<TestDevice, int, int, int, int>> Chunked =>
         from device in Devices.Fast
         from chunks in new[] { 1, 2, 3, 50 }
-        from shape in new[] { (Channels: 4, States: 4, Length: 100), (Channels: 48, States: 16, Length: 200), (Channels: 144, States: 12, Length: 70) }
+        from shape in new[]
+        {
+            (Channels: 4, States: 4, Length: 100), (Channels: 48, States: 16, Length: 200), (Channels: 144, States: 12, Length: 70),
+            (Channels: 39, States: 8, Length: 50), (Channels: 16, States: 4, Length: 40),
+        }
         select new TheoryDataRow<TestDevice, int, int, int, int>(device, chunks, shape.Channels, shape.States, shape.Length);
 
     public static TheoryData<TestDevice> FastDevices => [.. Devices.Fast];
@@ -29,10 +33,11 @@ public sealed class SelectiveScanTests
         Check(kind, batch: 1, length, channels, states, chunks, relative: 1e-4, absolute: 1e-4);
 
     [Theory]
-    [InlineData(3, 1)]
-    [InlineData(17, 2)]
-    public void Simulated_threads_give_the_reference(int length, int chunks) =>
-        Check(TestDevice.Simt, batch: 1, length, channels: 3, states: 8, chunks, relative: 1e-4, absolute: 1e-4);
+    [InlineData(3, 1, 3, 8)]
+    [InlineData(17, 2, 3, 8)]
+    [InlineData(18, 1, 8, 4)]
+    public void Simulated_threads_give_the_reference(int length, int chunks, int channels, int states) =>
+        Check(TestDevice.Simt, batch: 1, length, channels, states, chunks, relative: 1e-4, absolute: 1e-4);
 
     public static TheoryData<TestDevice> Gpus => [.. Devices.All.Where(d => d is TestDevice.Simt or TestDevice.OpenCl or TestDevice.Cuda)];
 

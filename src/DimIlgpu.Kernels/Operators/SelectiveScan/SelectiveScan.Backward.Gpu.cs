@@ -2,209 +2,230 @@ using ILGPU;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>GPU: a group is a strip and 128 of its channels; a thread has four states of four channels.</summary>
+/// <summary>GPU: a group is a strip and 128 of its channels, a warp 32 of them; a thread has four states of four channels.</summary>
 /// <remarks>
 /// <para>
-/// A segment runs forward once, to keep the state before each four tokens, and then back, four tokens at a time: their
-/// decays and states are computed again and stay in registers until the adjoint has passed. That is seven 2^x to four
-/// tokens of a state. What a thread keeps between them is its own, in memory that stays in the first cache.
+/// A segment of 16 tokens runs forward once, to keep the state before each four tokens, and then back, four tokens at a
+/// time: their decays and states are computed again and stay in registers until the adjoint has passed. That is seven 2^x
+/// to four tokens of a state.
 /// </para>
 /// <para>
-/// A thread adds dB and dC over its four channels as it goes, so what remains is 32 values to add up for four tokens. They,
-/// and the sums over states that du and dΔ need, meet in the same shared memory, one after the other. A warp has the same
-/// four states throughout; a thread is also the owner of one channel, whose tokens it loads ahead, and whose du and dΔ it
-/// stores.
+/// All that 32 channels need meets within one warp, which then waits for no other: the four states' sums for du and dΔ, and
+/// dB and dC, which a thread adds over its four channels as it goes and the warp over eight threads. A thread is also the
+/// owner of one token in four of its four channels, which it loads ahead, and whose du and dΔ it stores. The group meets twice in a segment: for
+/// B and C, which its warps share, and to add up their dB and dC.
 /// </para>
 /// </remarks>
-[KernelInstance(typeof(Float32Element))]
-[KernelInstance(typeof(BFloat16Element))]
-internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scratch, int first, int parts) : IGroupKernel
-    where TElement : struct, IElement
+[KernelInstance(typeof(Float32Fours))]
+[KernelInstance(typeof(Float32Ones))]
+[KernelInstance(typeof(BFloat16Fours))]
+[KernelInstance(typeof(BFloat16Ones))]
+internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch, int first, int blocks) : IGroupKernel
+    where TFour : struct, IFour
 {
     private const int Channels = SelectiveScan.ChannelsPerGroup;
     private const int Lanes = 32;
+    private const int Warps = Channels / Lanes;
     private const int Block = 4;
     private const int Tile = ScanGroup.Tile;
     private const float Ln2 = 0.693147181f;
 
-    // A thread's places in scratch memory, in steps of one quad for each of its channels: the states before each block of a
-    // segment, A, the adjoint and dA. In registers they would leave room for half as many groups.
-    private const int Rate = Tile / Block * Parts * Channels;
-    private const int Adjoint = Rate + (Parts * Channels);
-    private const int Slope = Adjoint + (Parts * Channels);
+    // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, and where sums meet. Then B
+    // and C of the group by token, and of each thread dA and what it needs
+    // once in a segment, which would take registers.
+    private const int Dy = Tile / Block * 2 * Lanes;
+    private const int Meeting = Dy + Lanes;
+    private const int OfWarp = Meeting + ScanSums.Length;
+    private const int Rates = Warps * OfWarp;
+    private const int Slope = Rates + (8 * Tile);
+    private const int Places = Slope + (Parts * Channels);
 
-    // Shared memory: Δ, u and dy of four tokens by channel; B and C by token; where sums meet; the sums of a quarter of the
-    // lanes of each.
-    private const int Rates = 3 * Channels;
-    private const int Meeting = Rates + (8 * Block);
-    private const int Quarters = Meeting + (8 * Channels);
+    // Scratch memory: the states before each block by block, channel of the thread and thread; D, dD and
+    // two places; dB and dC by warp.
+    private const int Parts = 4;
+    private const int Skip = Tile / Block * Parts * Channels;
+    private const int Sums = Skip + (3 * Channels);
 
-    /// <summary>Channels of a thread. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
-    public const int Parts = Channels / Lanes;
+    /// <summary>Blocks of a segment. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
+    public const int Blocks = Tile / Block;
 
     /// <summary>Floats of scratch memory of a group.</summary>
-    public const int ScratchLength = (Slope + (Parts * Channels)) * 4;
+    public const int ScratchLength = (Sums + (Warps * Tile * 8)) * 4;
 
-    public static int GroupsPerProcessor => 3;
+    public static int GroupsPerProcessor => TFour.IsByFour ? 3 : 2;
 
     public static int ThreadsPerGroup => Channels;
 
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Quarters + Channels);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Places + Channels);
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
-        int thread = Group.IdxX, lane = thread % Lanes, e = l.Channels, state = first + (thread / Lanes * 4);
-        int column = (Grid.IdxX * Channels) + lane;
-        bool hasStates = state < l.States, hasFlow = place.Begin + place.Length < l.Tokens;
-        ArrayView<FloatQuad> kept = scratch.View.Cast<FloatQuad>().SubView(
-            (((place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4)) + thread);
-        ScanOwner<TElement> owner = new(s, place, first);
+        int thread = Group.IdxX, lane = thread % Lanes, warp = thread / Lanes, quad = lane / 8, slot = lane % 8, e = l.Channels;
+        int column = (Grid.IdxX * Channels) + (warp * Lanes) + (4 * slot);
+        ArrayView<FloatQuad> held = scratch.View.Cast<FloatQuad>().SubView(
+            ((place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4));
 
         // Views that start where this thread reads and writes: what is added to them below is constant.
-        ArrayView<FloatQuad> own = memory.SubView(thread), mine = memory.SubView(lane), rates = memory.SubView(Rates + (thread / Lanes));
-        ArrayView<FloatQuad> met = memory.SubView(Meeting + (thread / Lanes * 8 * Lanes) + lane);
+        ArrayView<FloatQuad> mine = memory.SubView((warp * OfWarp) + slot), rates = memory.SubView(Rates + quad);
+        ArrayView<FloatQuad> sent = memory.SubView((warp * OfWarp) + Meeting + (quad * Lanes) + slot);
+        ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (quad * ScanSums.Pitch) + slot);
+        ArrayView<FloatQuad> metRates = memory.SubView((warp * OfWarp) + Meeting + (lane * ScanSums.Pitch));
+        ArrayView<FloatQuad> slopes = memory.SubView(Slope + thread), kept = held.SubView(thread);
+        ArrayView<float> own = memory.Cast<float>().SubView((((warp * OfWarp) + slot) * 4) + quad);
 
         // Long where the whole group agrees, so that threads need not remember it.
-        long parameter = (long)place.Direction * l.States * e, flow = place.Strip * l.States * e;
-        for (int part = 0; part < parts; part++)
+        long flow = place.Strip * l.States * e;
+        int last = (place.Length - 1) / Tile * Tile;
+        ScanOwner<TFour> owner = new(s, place, column, quad, first);
+        ScanSharer<TFour> sharer = new(s.View, place, thread, first);
+        ScanQuads<TFour> columns = new(l, column, first + (4 * quad));
+        ArrayView<int> places = memory.SubView(Places + thread).Cast<int>();
+        columns.Keep(places);
+        ArrayView<long> starts = held.SubView(Skip + (2 * Channels) + thread).Cast<long>();
+        sharer.Keep(places, starts);
+        starts[1] = place.Strip;
+        ScanStates a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
+        ScanStates g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
+        ScanStates h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
+        default(ScanStates).Keep(slopes);
+        kept[Skip] = owner.LoadD(place, column);
+        kept[Skip + Channels] = default;
+        memory.SubView(Rates)[thread] = TFour.Widen(sharer.Load(last));
+        for (int block = 0; block < blocks; block++)
         {
-            int of = column + (part * Lanes);
-            bool has = hasStates && of < e;
-            kept[Rate + (part * Channels)] = has ? FloatQuad.Load(s.View.A, parameter + ((state * e) + of), e) : default;
-            kept[Adjoint + (part * Channels)] = has && hasFlow ? FloatQuad.Load(s.Incoming, flow + ((state * e) + of), e) : default;
-            kept[Slope + (part * Channels)] = default;
+            owner.Load(last + (block * Block), last + (block * Block));
+            owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
         }
 
-        int last = (place.Length - 1) / Tile * Tile;
-        owner.Load(last, withDy: false);
+        TPlatform.Barrier();
         for (int p = last; p >= 0; p -= Tile)
         {
-            long from = place.Kept(l, p);
-            for (int part = 0; part < parts; part++)
+            int before = p > 0 ? p - Tile : 0;
+            h.Keep(kept);
+            for (int block = 0; block < blocks - 1; block++)
             {
-                int of = column + (part * Lanes);
-                bool has = hasStates && of < e && place.Begin + p > 0;
-                kept[part * Channels] = has ? FloatQuad.Load(s.Checkpoints, from + ((state * e) + of), e) : default;
+                ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes), shared = rates.SubView(block * 8 * Block);
+                Advance(tokens, 0, shared, a.P0, ref h.P0);
+                Advance(tokens, 8, shared, a.P1, ref h.P1);
+                Advance(tokens, 16, shared, a.P2, ref h.P2);
+                Advance(tokens, 24, shared, a.P3, ref h.P3);
+                h.Keep(kept.SubView((block + 1) * Parts * Channels));
             }
 
-            for (int block = 0; block < Tile - Block; block += Block)
+            for (int block = blocks - 1; block >= 0; block--)
             {
-                owner.Share(own, memory.SubView(Rates));
-                TPlatform.Barrier();
-                for (int part = 0; part < parts; part++)
-                {
-                    Advance(mine.SubView(part * Lanes), rates, kept.SubView((block + part) * Channels), kept[Rate + (part * Channels)]);
-                }
-
-                owner.Load(p + block + Block, withDy: block == Tile - (2 * Block));
-                TPlatform.Barrier();
-            }
-
-            for (int block = Tile - Block; block >= 0; block -= Block)
-            {
-                owner.Share(own, memory.SubView(Rates));
-                TPlatform.Barrier();
+                ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes);
+                ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * Parts * Channels);
                 ScanSums sums = default;
-                for (int part = 0; part < parts; part++)
+                FloatQuad state = states[0], next = states[Channels];
+                Return(tokens, 0, mine[Dy], shared, sent, state, a.P0, ref g.P0, slopes, ref sums);
+                state = states[2 * Channels];
+                // Always so: a branch that ptxas cannot foresee keeps it from weaving the channels together, which would spill.
+                if (blocks > 0)
                 {
-                    sums = Return(
-                        mine.SubView(part * Lanes), rates, own.SubView(Meeting + (part * 8 * Lanes)), kept[(block + part) * Channels],
-                        kept.SubView(Rate + (part * Channels)), sums);
+                    Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
                 }
 
-                // Under way while sums meet: any earlier they would take registers from the loop above.
+                next = states[3 * Channels];
+                if (blocks > 0)
+                {
+                    Return(tokens, 16, mine[Dy + 16], shared, sent, state, a.P2, ref g.P2, slopes, ref sums);
+                }
+
+                if (blocks > 0)
+                {
+                    Return(tokens, 24, mine[Dy + 24], shared, sent, next, a.P3, ref g.P3, slopes, ref sums);
+                }
+
+
+                // Under way while sums meet: any earlier they would take registers from what is above.
                 // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
-                int next = block > 0 ? p + block - Block : p > 0 ? p - Tile : 0;
-                owner.Load(next, withDy: block > 0);
-                TPlatform.Barrier();
-                FloatQuad dx = met[0] + met[Lanes] + met[2 * Lanes] + met[3 * Lanes];
-                FloatQuad slopes = met[4 * Lanes] + met[5 * Lanes] + met[6 * Lanes] + met[7 * Lanes];
-                owner.Store(p + block, own, dx, Ln2 * slopes);
-                TPlatform.Barrier();
-                sums.Share(own.SubView(Meeting));
-                TPlatform.Barrier();
-                own[Quarters] = ScanSums.AddLanes(memory.SubView(Meeting), thread);
-                TPlatform.Barrier();
-                if (thread < 8 * Block)
-                {
-                    this.StoreRates(place, p + block, memory.SubView(Quarters + (4 * thread)), thread);
-                }
+                owner.Load(before + (block * Block), block > 0 ? p + ((block - 1) * Block) : before + Tile - Block);
+                TPlatform.WarpBarrier();
+                owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), kept.SubView(Skip));
+                TPlatform.WarpBarrier();
+                sums.Share(sentRates);
+                owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
+                TPlatform.WarpBarrier();
+                held.SubView(Sums + (warp * 8 * Tile) + lane)[block * Lanes] = ScanSums.AddLanes(metRates);
+                TPlatform.WarpBarrier();
             }
+
+            WordQuad rate = sharer.Kept(places, starts).Load(before);
+            h = ScanQuads<TFour>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
+            TPlatform.Barrier();
+            memory.SubView(Rates)[thread] = TFour.Widen(rate);
+            this.StoreRates(place, p, held.SubView(Sums + thread), thread);
+            TPlatform.Barrier();
         }
 
-        owner.StoreD((place.Strip * e) + ((Grid.IdxX * Channels) + thread));
-        for (int part = 0; part < parts; part++)
+        sent[0] = kept[Skip + Channels];
+        TPlatform.WarpBarrier();
+        if (quad == 0 && first == 0)
         {
-            int of = column + (part * Lanes);
-            if (hasStates && of < e)
-            {
-                FloatQuad.Store(s.DA, flow + ((state * e) + of), e, Ln2 * (kept[Slope + (part * Channels)] * kept[Rate + (part * Channels)]));
-            }
+            FloatQuad sum = sent[0] + sent[Lanes] + sent[2 * Lanes] + sent[3 * Lanes];
+            TFour.StoreFloats(s.DD, (starts[1] * e) + places[0], places[1], sum);
         }
+
+        ScanQuads<TFour>.Kept(l, places).Store(s.DA, starts[1] * l.States * e, ScanStates.Kept(slopes).Times(a, Ln2));
     }
 
-    /// <summary>Four tokens of one of the thread's channels forward, from one state kept to the next.</summary>
-    private static void Advance(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> kept, FloatQuad a)
+    /// <summary>Four tokens of one of the thread's channels forward.</summary>
+    private static void Advance(ArrayView<FloatQuad> tokens, int channel, ArrayView<FloatQuad> rates, FloatQuad a, ref FloatQuad h)
     {
-        FloatQuad dt = tokens[0], x = dt * tokens[Channels], h = kept[0];
+        FloatQuad dt = tokens[channel], x = dt * tokens[Lanes + channel];
         h = FloatQuad.Fma(FloatQuad.Exp2(dt.X, a), h, x.X * rates[0]);
         h = FloatQuad.Fma(FloatQuad.Exp2(dt.Y, a), h, x.Y * rates[8]);
         h = FloatQuad.Fma(FloatQuad.Exp2(dt.Z, a), h, x.Z * rates[16]);
         h = FloatQuad.Fma(FloatQuad.Exp2(dt.W, a), h, x.W * rates[24]);
-        kept[Block * Channels] = h;
     }
 
     /// <summary>Four tokens of one of the thread's channels: forward from the state kept, and back.</summary>
-    private static ScanSums Return(
-        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> sent, FloatQuad h,
-        ArrayView<FloatQuad> running, ScanSums sums)
+    private static void Return(
+        ArrayView<FloatQuad> tokens, int channel, FloatQuad dy, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> sent, FloatQuad h,
+        FloatQuad a, ref FloatQuad g, ArrayView<FloatQuad> slope, ref ScanSums sums)
     {
-        FloatQuad a = running[0], g = running[Adjoint - Rate], dA = running[Slope - Rate];
-        FloatQuad dt = tokens[0], x = dt * tokens[Channels], dy = tokens[2 * Channels];
+        FloatQuad dt = tokens[channel], x = dt * tokens[Lanes + channel];
         FloatQuad decay0 = FloatQuad.Exp2(dt.X, a), decay1 = FloatQuad.Exp2(dt.Y, a);
         FloatQuad decay2 = FloatQuad.Exp2(dt.Z, a), decay3 = FloatQuad.Exp2(dt.W, a);
+        FloatQuad h0 = FloatQuad.Fma(decay0, h, x.X * rates[0]);
+        FloatQuad h1 = FloatQuad.Fma(decay1, h0, x.Y * rates[8]);
+        FloatQuad h2 = FloatQuad.Fma(decay2, h1, x.Z * rates[16]);
+        FloatQuad h3 = FloatQuad.Fma(decay3, h2, x.W * rates[24]);
 
-        // What remains of the state before each token; with the token's own part it is the state after it.
-        FloatQuad h0 = decay0 * h;
-        FloatQuad h1 = decay1 * FloatQuad.Fma(x.X, rates[0], h0);
-        FloatQuad h2 = decay2 * FloatQuad.Fma(x.Y, rates[8], h1);
-        FloatQuad h3 = decay3 * FloatQuad.Fma(x.Z, rates[16], h2);
-
-        FloatQuad dx = default, slopes = default;
-        Token(dt.W, x.W, dy.W, rates[24], rates[28], a, decay3, h3, ref g, ref dA, ref sums.B3, ref sums.C3, ref dx.W, ref slopes.W);
-        Token(dt.Z, x.Z, dy.Z, rates[16], rates[20], a, decay2, h2, ref g, ref dA, ref sums.B2, ref sums.C2, ref dx.Z, ref slopes.Z);
-        Token(dt.Y, x.Y, dy.Y, rates[8], rates[12], a, decay1, h1, ref g, ref dA, ref sums.B1, ref sums.C1, ref dx.Y, ref slopes.Y);
-        Token(dt.X, x.X, dy.X, rates[0], rates[4], a, decay0, h0, ref g, ref dA, ref sums.B0, ref sums.C0, ref dx.X, ref slopes.X);
-        running[Adjoint - Rate] = g;
-        running[Slope - Rate] = dA;
-        sent[0] = dx;
-        sent[4 * Lanes] = slopes;
-        return sums;
+        FloatQuad dA = slope[channel / 8 * Channels], dx = default, slopes = default;
+        Token(dt.W, x.W, dy.W, rates[24], rates[28], a, decay3, h2, h3, ref g, ref dA, ref sums.B3, ref sums.C3, ref dx.W, ref slopes.W);
+        Token(dt.Z, x.Z, dy.Z, rates[16], rates[20], a, decay2, h1, h2, ref g, ref dA, ref sums.B2, ref sums.C2, ref dx.Z, ref slopes.Z);
+        Token(dt.Y, x.Y, dy.Y, rates[8], rates[12], a, decay1, h0, h1, ref g, ref dA, ref sums.B1, ref sums.C1, ref dx.Y, ref slopes.Y);
+        Token(dt.X, x.X, dy.X, rates[0], rates[4], a, decay0, h, h0, ref g, ref dA, ref sums.B0, ref sums.C0, ref dx.X, ref slopes.X);
+        slope[channel / 8 * Channels] = dA;
+        sent[channel] = dx;
+        sent[(4 * Lanes) + channel] = slopes;
     }
 
     private static void Token(
-        float dt, float x, float dy, FloatQuad b, FloatQuad c, FloatQuad a, FloatQuad decay, FloatQuad remains,
+        float dt, float x, float dy, FloatQuad b, FloatQuad c, FloatQuad a, FloatQuad decay, FloatQuad before, FloatQuad after,
         ref FloatQuad g, ref FloatQuad dA, ref FloatQuad dB, ref FloatQuad dC, ref float dx, ref float slopes)
     {
         g = FloatQuad.Fma(dy, c, g);
         dB = FloatQuad.Fma(x, g, dB);
-        dC = FloatQuad.Fma(dy, FloatQuad.Fma(x, b, remains), dC);
+        dC = FloatQuad.Fma(dy, after, dC);
         dx = FloatQuad.Dot(g, b);
-        FloatQuad slope = g * remains;
+        g = decay * g;
+        FloatQuad slope = g * before;
         dA = FloatQuad.Fma(dt, slope, dA);
         slopes = FloatQuad.Dot(slope, a);
-        g = decay * g;
     }
 
-    private void StoreRates(ScanPlace place, int p, ArrayView<FloatQuad> quarters, int thread)
+    private void StoreRates(ScanPlace place, int p, ArrayView<FloatQuad> ofWarps, int thread)
     {
         // The same places as ScanSums: token, B or C, states.
         int token = p + (thread / 8), state = first + (thread % 4 * 4), n = s.View.Layout.States;
+        FloatQuad sum = ofWarps[0] + ofWarps[8 * Tile] + ofWarps[16 * Tile] + ofWarps[24 * Tile];
         if (token < place.Length && state < n)
         {
-            FloatQuad sum = quarters[0] + quarters[1] + quarters[2] + quarters[3];
             long at = ((place.Row(token) * Grid.DimX) + Grid.IdxX) * n;
             if (thread % 8 < 4)
             {
@@ -218,106 +239,248 @@ internal readonly struct ScanBackwardGroups<TElement>(ScanAdjoint s, Floats scra
     }
 }
 
-/// <summary>A thread's sums of dB and dC over its channels: four tokens, four states.</summary>
-internal struct ScanSums
+/// <summary>Four states of four adjacent channels.</summary>
+internal struct ScanStates
 {
-    public FloatQuad B0, B1, B2, B3, C0, C1, C2, C3;
+    public FloatQuad P0, P1, P2, P3;
 
-    /// <summary>Lays them out by token, B or C, states and lane.</summary>
-    public readonly void Share(ArrayView<FloatQuad> sent)
+    /// <summary>Writes them to a thread's place in memory of a group.</summary>
+    public readonly void Keep(ArrayView<FloatQuad> kept)
     {
-        sent[0] = this.B0;
-        sent[128] = this.C0;
-        sent[256] = this.B1;
-        sent[384] = this.C1;
-        sent[512] = this.B2;
-        sent[640] = this.C2;
-        sent[768] = this.B3;
-        sent[896] = this.C3;
+        kept[0] = this.P0;
+        kept[SelectiveScan.ChannelsPerGroup] = this.P1;
+        kept[2 * SelectiveScan.ChannelsPerGroup] = this.P2;
+        kept[3 * SelectiveScan.ChannelsPerGroup] = this.P3;
     }
 
-    /// <summary>The sum over eight lanes of one place: every fourth of them.</summary>
-    public static FloatQuad AddLanes(ArrayView<FloatQuad> meeting, int thread)
+    /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
+    public static ScanStates Kept(ArrayView<FloatQuad> kept) => new()
     {
-        // Four threads of each place, and two places in turn: eight threads then read from different banks.
-        int from = (thread / 4 * 32) + (thread % 4), odd = thread / 4 % 2 * 4;
-        ArrayView<FloatQuad> first = meeting.SubView(from + odd), second = meeting.SubView(from + 4 - odd);
-        return first[0] + first[8] + first[16] + first[24] + (second[0] + second[8] + second[16] + second[24]);
+        P0 = kept[0],
+        P1 = kept[SelectiveScan.ChannelsPerGroup],
+        P2 = kept[2 * SelectiveScan.ChannelsPerGroup],
+        P3 = kept[3 * SelectiveScan.ChannelsPerGroup],
+    };
+
+    /// <summary>Element by element, by <paramref name="other"/> and a factor.</summary>
+    public readonly ScanStates Times(ScanStates other, float factor) => new()
+    {
+        P0 = factor * (this.P0 * other.P0),
+        P1 = factor * (this.P1 * other.P1),
+        P2 = factor * (this.P2 * other.P2),
+        P3 = factor * (this.P3 * other.P3),
+    };
+}
+
+/// <summary>Where <see cref="ScanStates"/> are in an (N, E) matrix.</summary>
+internal readonly struct ScanQuads<TFour>
+    where TFour : struct, IFour
+{
+    private readonly int pitch;
+    private readonly int start;
+    private readonly int count;
+
+    public ScanQuads(ScanLayout l, int column, int state)
+        : this(l.Channels, (state * l.Channels) + column, state < l.States ? l.Channels - column : 0)
+    {
+    }
+
+    private ScanQuads(int pitch, int start, int count) => (this.pitch, this.start, this.count) = (pitch, start, count);
+
+    /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
+    public static ScanQuads<TFour> Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1]);
+
+    /// <summary>Writes it to memory of the thread.</summary>
+    public void Keep(ArrayView<int> kept)
+    {
+        kept[0] = this.start;
+        kept[1] = this.count;
+    }
+
+    public ScanStates Load(Floats memory, long from, bool any)
+    {
+        int there = any ? this.count : 0;
+        FloatQuad x = TFour.LoadFloats(memory, from + this.start, there), y = TFour.LoadFloats(memory, from + this.start + this.pitch, there);
+        FloatQuad z = TFour.LoadFloats(memory, from + this.start + (2 * this.pitch), there);
+        FloatQuad w = TFour.LoadFloats(memory, from + this.start + (3 * this.pitch), there);
+        return new() { P0 = new(x.X, y.X, z.X, w.X), P1 = new(x.Y, y.Y, z.Y, w.Y), P2 = new(x.Z, y.Z, z.Z, w.Z), P3 = new(x.W, y.W, z.W, w.W) };
+    }
+
+    public void Store(Floats memory, long from, ScanStates v)
+    {
+        TFour.StoreFloats(memory, from + this.start, this.count, new(v.P0.X, v.P1.X, v.P2.X, v.P3.X));
+        TFour.StoreFloats(memory, from + this.start + this.pitch, this.count, new(v.P0.Y, v.P1.Y, v.P2.Y, v.P3.Y));
+        TFour.StoreFloats(memory, from + this.start + (2 * this.pitch), this.count, new(v.P0.Z, v.P1.Z, v.P2.Z, v.P3.Z));
+        TFour.StoreFloats(memory, from + this.start + (3 * this.pitch), this.count, new(v.P0.W, v.P1.W, v.P2.W, v.P3.W));
     }
 }
 
-/// <summary>A thread of the backward pass as owner of one channel.</summary>
-internal struct ScanOwner<TElement>
-    where TElement : struct, IElement
+/// <summary>A thread's sums of dB and dC over its channels: four tokens, four states.</summary>
+internal struct ScanSums
 {
+    /// <summary>From one place to the next where they meet: odd, so that neither writers nor readers meet in a bank.</summary>
+    public const int Pitch = 9;
+
+    /// <summary>Places of a warp, each with a value of eight threads.</summary>
+    public const int Length = 32 * Pitch;
+
+    public FloatQuad B0, B1, B2, B3, C0, C1, C2, C3;
+
+    /// <summary>Lays them out by token, B or C, states and thread.</summary>
+    public readonly void Share(ArrayView<FloatQuad> sent)
+    {
+        sent[0] = this.B0;
+        sent[4 * Pitch] = this.C0;
+        sent[8 * Pitch] = this.B1;
+        sent[12 * Pitch] = this.C1;
+        sent[16 * Pitch] = this.B2;
+        sent[20 * Pitch] = this.C2;
+        sent[24 * Pitch] = this.B3;
+        sent[28 * Pitch] = this.C3;
+    }
+
+    /// <summary>The sum over eight threads of one place.</summary>
+    public static FloatQuad AddLanes(ArrayView<FloatQuad> place) =>
+        (place[0] + place[1] + (place[2] + place[3])) + (place[4] + place[5] + (place[6] + place[7]));
+}
+
+/// <summary>A thread of the backward pass as owner of one token in four, of four adjacent channels.</summary>
+internal struct ScanOwner<TFour>
+    where TFour : struct, IFour
+{
+    private const float Ln2 = 0.693147181f;
+    private const int Lanes = 32;
     private const int Channels = SelectiveScan.ChannelsPerGroup;
 
-    private FloatQuad u;
-    private FloatQuad delta;
-    private FloatQuad dy;
-    private float rate;
-    private float dD;
+    private WordQuad u;
+    private WordQuad delta;
+    private WordQuad dy;
 
     private readonly ScanAdjoint s;
-    private readonly ScanRows<TElement> rows;
-    private readonly ScanRates<TElement> rates;
+    private readonly long start;
+    private readonly int step;
+    private readonly int length;
+    private readonly int count;
     private readonly int first;
-    private readonly float d;
 
-    public ScanOwner(ScanAdjoint s, ScanPlace place, int first)
+    /// <param name="s">What is read and written.</param>
+    /// <param name="place">The strip.</param>
+    /// <param name="column">The first of the channels.</param>
+    /// <param name="token">The token, counted from the first of four.</param>
+    /// <param name="first">The first of the 16 states that run.</param>
+    public ScanOwner(ScanAdjoint s, ScanPlace place, int column, int token, int first)
     {
-        int thread = Group.IdxX, e = s.View.Layout.Channels, column = (Grid.IdxX * Channels) + thread;
+        int e = s.View.Layout.Channels;
         this.u = default;
         this.delta = default;
         this.dy = default;
-        this.rate = 0f;
-        this.dD = 0f;
         this.s = s;
-        this.rows = new(s.View.Layout, place, column, token: 0, isReturn: false);
-        this.rates = new(s.View, place, token: thread / 32, isC: thread % 32 >= 16, first + (thread % 16), isReturn: false);
+        this.start = (place.Row(token) * e) + column;
+        this.step = (int)place.Stride * e;
+        this.length = place.Length - token;
+        this.count = e - column;
         this.first = first;
-        this.d = this.rows.IsThere && first == 0 ? ThreadLane.Read(s.View.D, ((long)place.Direction * e) + column) : 0f;
     }
 
-    /// <summary>Loads four tokens, ahead of their use; zeros beyond the end change no sum.</summary>
-    public void Load(int p, bool withDy)
+    /// <summary>Loads Δ and u of one of four tokens, and dy of one, ahead of their use; zeros beyond the end change no sum.</summary>
+    public void Load(int p, int pOfDy)
     {
-        long at = this.rows.Start + ((long)p * this.rows.Step);
-        this.u = this.rows.Load(this.s.View.U, p, at);
-        this.delta = this.rows.Load(this.s.View.Delta, p, at);
-        if (withDy)
+        long at = this.At(p);
+        this.u = TFour.Load(this.s.View.U, at, this.Count(p));
+        this.delta = TFour.Load(this.s.View.Delta, at, this.Count(p));
+        this.dy = TFour.Load(this.s.Dy, this.At(pOfDy), this.Count(pOfDy));
+    }
+
+    /// <summary>D of the channels, which the states before these added to du already.</summary>
+    public readonly FloatQuad LoadD(ScanPlace place, int column)
+    {
+        int count = this.first == 0 ? this.count : 0;
+        long at = ((long)place.Direction * this.s.View.Layout.Channels) + column;
+        return new(
+            count > 0 ? ThreadLane.Read(this.s.View.D, at) : 0f, count > 1 ? ThreadLane.Read(this.s.View.D, at + 1) : 0f,
+            count > 2 ? ThreadLane.Read(this.s.View.D, at + 2) : 0f, count > 3 ? ThreadLane.Read(this.s.View.D, at + 3) : 0f);
+    }
+
+    /// <summary>Hands what was loaded to the warp, where four tokens of a channel are one element.</summary>
+    public readonly void Share(ArrayView<float> tokens, ArrayView<float> dys)
+    {
+        Put(tokens, 0, TFour.Widen(this.delta));
+        Put(tokens, 4 * Lanes, TFour.Widen(this.u));
+        Put(dys, 0, TFour.Widen(this.dy));
+    }
+
+    /// <summary>du and dΔ of the token, from the sums of four states each that met.</summary>
+    public readonly void Store(int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met, ArrayView<FloatQuad> skip)
+    {
+        FloatQuad dt = Get(tokens, 0), ut = Get(tokens, 4 * Lanes), dyt = Get(dys, 0);
+        FloatQuad dx = Get(met, 0) + Get(met, 4 * Lanes) + Get(met, 8 * Lanes) + Get(met, 12 * Lanes);
+        FloatQuad slopes = Get(met, 16 * Lanes) + Get(met, 20 * Lanes) + Get(met, 24 * Lanes) + Get(met, 28 * Lanes);
+        FloatQuad d = skip[0];
+        skip[Channels] = FloatQuad.Fma(dyt, ut, skip[Channels]);
+        this.Store(this.s.Du, p, FloatQuad.Fma(d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
+        this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
+    }
+
+    private static void Put(ArrayView<float> slots, int at, FloatQuad value)
+    {
+        slots[at] = value.X;
+        slots[at + Lanes] = value.Y;
+        slots[at + (2 * Lanes)] = value.Z;
+        slots[at + (3 * Lanes)] = value.W;
+    }
+
+    private static FloatQuad Get(ArrayView<float> slots, int at) =>
+        new(slots[at], slots[at + Lanes], slots[at + (2 * Lanes)], slots[at + (3 * Lanes)]);
+
+    private readonly long At(int p) => this.start + ((long)p * this.step);
+
+    private readonly int Count(int p) => p < this.length ? this.count : 0;
+
+    private readonly void Store(Floats memory, int p, FloatQuad value, bool add)
+    {
+        if (add)
         {
-            this.dy = this.rows.Load(this.s.Dy, p, at);
+            value += TFour.Widen(TFour.Load(memory, this.At(p), this.Count(p)));
         }
 
-        this.rate = this.rates.LoadOne(p, this.rates.Start + ((long)p * this.rates.Step));
+        TFour.Store(memory, this.At(p), this.Count(p), value);
+    }
+}
+
+/// <summary>A thread of the backward pass as the one that loads four states of B or C of one token of a segment.</summary>
+internal readonly struct ScanSharer<TFour>
+    where TFour : struct, IFour
+{
+    private readonly Floats memory;
+    private readonly long start;
+    private readonly int step;
+    private readonly int length;
+
+    private ScanSharer(Floats memory, long start, int step, int length) =>
+        (this.memory, this.start, this.step, this.length) = (memory, start, step, length);
+
+    public ScanSharer(ScanView view, ScanPlace place, int thread, int first)
+    {
+        // The places where the group reads them: token, B or C, states.
+        bool isC = thread % 8 >= 4;
+        int token = thread / 8, state = first + (thread % 4 * 4), pitch = isC ? view.CPitch : view.BPitch;
+        this.memory = isC ? view.C : view.B;
+        this.start = (place.Row(token) * pitch) + state;
+        this.step = (int)place.Stride * pitch;
+        this.length = state < view.Layout.States ? place.Length - token : 0;
     }
 
-    /// <summary>Hands what was loaded to the group: Δ, u, dy; B and C.</summary>
-    public readonly void Share(ArrayView<FloatQuad> own, ArrayView<FloatQuad> shared)
+    /// <summary>Writes a part of it to memory of the thread.</summary>
+    public void Keep(ArrayView<int> kept, ArrayView<long> starts)
     {
-        // A channel beyond the last holds the last one's values, which must reach no sum.
-        own[0] = this.delta;
-        own[Channels] = this.rows.IsThere ? this.u : default;
-        own[2 * Channels] = this.rows.IsThere ? this.dy : default;
-        shared.Cast<float>()[Group.IdxX] = this.rate;
+        starts[0] = this.start;
+        kept[2] = this.step;
+        kept[3] = this.length;
     }
 
-    /// <summary>du and dΔ of four tokens.</summary>
-    public void Store(int p, ArrayView<FloatQuad> own, FloatQuad dx, FloatQuad slopes)
-    {
-        FloatQuad dt = own[0], ut = own[Channels], dyt = own[2 * Channels], terms = dyt * ut;
-        this.dD += (terms.X + terms.Y) + (terms.Z + terms.W);
-        long at = this.rows.Start + ((long)p * this.rows.Step);
-        this.rows.Store(this.s.Du, p, at, FloatQuad.Fma(this.d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
-        this.rows.Store(this.s.DDelta, p, at, FloatQuad.Fma(ut, dx, slopes), (this.s.AddDelta | this.first) != 0);
-    }
+    /// <summary>The same with that part read.</summary>
+    public ScanSharer<TFour> Kept(ArrayView<int> kept, ArrayView<long> starts) => new(this.memory, starts[0], kept[2], kept[3]);
 
-    public readonly void StoreD(long at)
-    {
-        if (this.rows.IsThere && this.first == 0)
-        {
-            this.s.DD.View[at] = this.dD;
-        }
-    }
+    /// <summary>Those of the segment at <paramref name="p"/>; 0 beyond the end and the states.</summary>
+    public WordQuad Load(int p) => TFour.Load(this.memory, this.start + ((long)p * this.step), p < this.length ? 4 : 0);
 }

@@ -42,15 +42,7 @@ internal static class ScanBackward
     {
         if (device.Kind != DeviceKind.Cpu)
         {
-            if (adjoint.Dy.IsNarrow != 0)
-            {
-                LaunchGroups<BFloat16Element>(device, adjoint);
-            }
-            else
-            {
-                LaunchGroups<Float32Element>(device, adjoint);
-            }
-
+            LaunchGroups(device, adjoint);
             return;
         }
 
@@ -82,16 +74,43 @@ internal static class ScanBackward
             new ScanTiles<TQuads>(adjoint, device.Scratch.Rent(shape).Memory, shape.Columns), l.Strips * adjoint.Groups, lane);
     }
 
-    private static void LaunchGroups<TElement>(Device device, ScanAdjoint adjoint)
-        where TElement : struct, IElement
+    private static void LaunchGroups(Device device, ScanAdjoint adjoint)
+    {
+        ScanView v = adjoint.View;
+        bool byFour = (v.Layout.Channels | v.BPitch | v.CPitch) % 4 == 0
+            && (v.U.Phase | v.Delta.Phase | v.B.Phase | v.C.Phase | v.A.Phase | adjoint.Incoming.Phase | adjoint.Checkpoints.Phase
+                | adjoint.Dy.Phase | adjoint.Du.Phase | adjoint.DDelta.Phase | adjoint.DA.Phase | adjoint.DD.Phase) == 0;
+        if (adjoint.Dy.IsNarrow == 0)
+        {
+            if (byFour)
+            {
+                LaunchGroups<Float32Fours>(device, adjoint);
+            }
+            else
+            {
+                LaunchGroups<Float32Ones>(device, adjoint);
+            }
+        }
+        else if (byFour)
+        {
+            LaunchGroups<BFloat16Fours>(device, adjoint);
+        }
+        else
+        {
+            LaunchGroups<BFloat16Ones>(device, adjoint);
+        }
+    }
+
+    private static void LaunchGroups<TFour>(Device device, ScanAdjoint adjoint)
+        where TFour : struct, IFour
     {
         ScanLayout l = adjoint.View.Layout;
         using ArenaScope scope = device.Scratch.Scope();
-        Tensor states = device.Scratch.Rent(new(l.Strips * adjoint.Groups, ScanBackwardGroups<TElement>.ScratchLength));
+        Tensor states = device.Scratch.Rent(new(l.Strips * adjoint.Groups, ScanBackwardGroups<TFour>.ScratchLength));
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
             device.Groups(
-                new ScanBackwardGroups<TElement>(adjoint, states.Memory, first, ScanBackwardGroups<TElement>.Parts),
+                new ScanBackwardGroups<TFour>(adjoint, states.Memory, first, ScanBackwardGroups<TFour>.Blocks),
                 new Index3D(adjoint.Groups, 2 * l.Batch, l.Chunks), ScanGroup.Threads);
         }
     }
