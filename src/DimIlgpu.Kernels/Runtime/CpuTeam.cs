@@ -5,7 +5,8 @@ namespace DimIlgpu.Kernels;
 /// <summary>The threads of the CPU device: the one that launches and its helpers, who share the tasks of one launch at a time.</summary>
 /// <remarks>
 /// Tasks are claimed one by one, so a helper that sleeps, or that another program keeps from running, costs nothing: the
-/// others take its share. A helper stays awake for a moment after its last task, because the next launch of a step is
+/// others take its share. The launching thread claims from the first task on, helpers from the last: what one operator has
+/// written and the next one reads then mostly lies in the cache of the core that reads it. A helper stays awake for a moment after its last task, because the next launch of a step is
 /// microseconds away while waking a thread costs tens of them.
 /// </remarks>
 internal sealed class CpuTeam : IDisposable
@@ -17,10 +18,11 @@ internal sealed class CpuTeam : IDisposable
     private readonly Thread[] helpers;
     private readonly SemaphoreSlim wake = new(0);
 
-    // Generation, number of tasks, next task: 32, 16 and 16 bits. One word, so that a claim fails if the launch has changed.
+    // Generation, one past the last task to claim, the first: 32, 16 and 16 bits. One word, so that a claim fails if the
+    // launch has changed.
     private long ticket;
     private CpuJob job = CpuJob.None;
-    private int left, sleepers;
+    private int count, left, sleepers;
     private Exception? failure;
     private volatile bool disposed;
 
@@ -54,14 +56,15 @@ internal sealed class CpuTeam : IDisposable
 
         Volatile.Write(ref this.left, tasks);
         Volatile.Write(ref this.job, work);
+        Volatile.Write(ref this.count, tasks);
         long generation = (this.ticket >>> 32) + 1;
         _ = Interlocked.Exchange(ref this.ticket, (generation << 32) | ((long)tasks << 16));
-        if (Volatile.Read(ref this.sleepers) > 0 && Interlocked.Exchange(ref this.sleepers, 0) is > 0 and int count)
+        if (Volatile.Read(ref this.sleepers) > 0 && Interlocked.Exchange(ref this.sleepers, 0) is > 0 and int asleep)
         {
-            _ = this.wake.Release(count);
+            _ = this.wake.Release(asleep);
         }
 
-        _ = this.Work();
+        _ = this.Work(fromFirst: true);
         SpinWait spin = default;
         while (Volatile.Read(ref this.left) > 0)
         {
@@ -91,20 +94,21 @@ internal sealed class CpuTeam : IDisposable
     }
 
     /// <summary>Claims and runs tasks until none is left; whether there was one.</summary>
-    private bool Work()
+    private bool Work(bool fromFirst)
     {
         bool worked = false;
         while (true)
         {
             long claim = Volatile.Read(ref this.ticket);
-            int task = (int)(claim & 0xffff), tasks = (int)((claim >> 16) & 0xffff);
-            if (task >= tasks)
+            int first = (int)(claim & 0xffff), end = (int)((claim >> 16) & 0xffff);
+            if (first >= end)
             {
                 return worked;
             }
 
             CpuJob mine = Volatile.Read(ref this.job);
-            if (Interlocked.CompareExchange(ref this.ticket, claim + 1, claim) != claim)
+            int task = fromFirst ? first : end - 1, tasks = Volatile.Read(ref this.count);
+            if (Interlocked.CompareExchange(ref this.ticket, fromFirst ? claim + 1 : claim - (1 << 16), claim) != claim)
             {
                 continue;
             }
@@ -131,7 +135,7 @@ internal sealed class CpuTeam : IDisposable
         int idle = 0;
         while (!this.disposed)
         {
-            if (this.Work())
+            if (this.Work(fromFirst: false))
             {
                 lastWork = System.Diagnostics.Stopwatch.GetTimestamp();
                 idle = 0;
@@ -149,7 +153,7 @@ internal sealed class CpuTeam : IDisposable
             {
                 // Announced before the last look at the ticket, so that a launch either is seen here or sees the sleeper.
                 _ = Interlocked.Increment(ref this.sleepers);
-                if (!this.Work())
+                if (!this.Work(fromFirst: false))
                 {
                     this.wake.Wait();
                 }
