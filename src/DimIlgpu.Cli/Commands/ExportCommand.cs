@@ -17,7 +17,7 @@ internal static class ExportCommand
         Option<string?> output = Typed.Text("--out", "The file to write; weights.safetensors by default.", "FILE");
         Option<SafetensorsType?> storage = Typed.Choice(
             "--storage", "How each weight is stored; bf16 by default.", ("bf16", SafetensorsType.BF16), ("fp16", SafetensorsType.F16), ("fp32", SafetensorsType.F32));
-        Command command = new("export", "Writes the weights of a checkpoint alone, an eighth of its size or less, to sample from.") { source, output, storage };
+        Command command = new("export", "Writes the weights of a checkpoint alone, to sample from; in bf16 that is about an eighth of it.") { source, output, storage };
         command.SetAction(parsed =>
         {
             string file = CheckpointFile.Find(parsed.GetValue(source) ?? RunCatalog.Newest());

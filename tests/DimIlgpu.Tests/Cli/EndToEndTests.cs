@@ -1,6 +1,7 @@
 using System.Text.Json;
 using DimIlgpu.Cli;
 using DimIlgpu.Model.Training;
+using DimIlgpu.Model.Weights;
 using Xunit;
 
 namespace DimIlgpu.Tests;
@@ -83,6 +84,20 @@ public sealed class EndToEndTests
         // Weights, average and two moments of four bytes become weights of two.
         long whole = new FileInfo(RunFolder.Open(run).LatestCheckpoint!).Length;
         Assert.InRange(new FileInfo(weights).Length, whole / 10, whole / 7);
+
+        // The averaged weights, to the bit or rounded; they are not the last ones.
+        using (SafetensorsReader source = new(RunFolder.Open(run).LatestCheckpoint!), copy = new(exact), rounded = new(weights))
+        {
+            Assert.All(copy.Tensors.Keys, name =>
+            {
+                float[] averaged = source.ReadFloat32("ema." + name["model.".Length..]);
+                Assert.Equal(averaged, copy.ReadFloat32(name));
+                Assert.Equal(SafetensorsType.BF16, rounded.Tensors[name].Type);
+                Assert.All(averaged.Zip(rounded.ReadFloat32(name)), p => Assert.InRange(p.Second - p.First, -MathF.Abs(p.First) / 256, MathF.Abs(p.First) / 256));
+            });
+            Assert.Contains(copy.Tensors.Keys, name => !copy.ReadFloat32(name).AsSpan().SequenceEqual(source.ReadFloat32(name)));
+        }
+
         Assert.Equal(await Draw(run), await Draw(exact));
         _ = await Draw(weights);
 

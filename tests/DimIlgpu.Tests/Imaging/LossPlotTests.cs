@@ -24,6 +24,23 @@ public sealed class LossPlotTests
     }
 
     [Fact]
+    public void Compared_losses_have_names_and_reach_as_far_as_they_go()
+    {
+        using TemporaryFolder folder = new();
+        (long, double)[] first = [.. Enumerable.Range(0, 50).Select(i => ((long)i, 1.0))];
+        (long, double)[] other = [.. Enumerable.Range(0, 90).Select(i => ((long)i, 3.0))];
+        LossPlot.Write(folder.File("alone"), first, "t");
+        LossPlot.Write(folder.File("both"), first, "t", new() { Name = "first run", Compared = [("other run", other)] });
+        Assert.NotEqual(File.ReadAllBytes(folder.File("alone.png")), File.ReadAllBytes(folder.File("both.png")));
+        Assert.SkipUnless(InstalledFont.IsAvailable, InstalledFont.Advice);
+        string text = XDocument.Load(folder.File("both.svg")).Root!.Value;
+        Assert.Contains("first run", text, StringComparison.Ordinal);
+        Assert.Contains("other run", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("smoothed", text, StringComparison.Ordinal);
+        Assert.Contains("80", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Losses_that_are_few_flat_negative_or_not_finite_are_drawn()
     {
         using TemporaryFolder folder = new();
