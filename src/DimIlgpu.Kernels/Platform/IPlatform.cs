@@ -29,7 +29,7 @@ internal interface IPlatform
 /// <summary>Independent strips of adjacent columns: element maps, reductions over rows, convolution, scan.</summary>
 internal interface IStripKernel
 {
-    /// <summary>Columns of one thread on a GPU, at most: 1 for a kernel that keeps many values of each column.</summary>
+    /// <summary>Columns of one thread on a GPU, registers of columns on the CPU, at most: 1 for a kernel that keeps many values of each column.</summary>
     static virtual int MostColumnsPerThread => QuadLane.Count;
 
     /// <summary>Computes columns <paramref name="column"/> … + <c>TLane.Count</c> − 1 of strip <paramref name="strip"/>.</summary>
@@ -40,6 +40,9 @@ internal interface IStripKernel
 /// <summary>Rows whose columns are reduced together: one group on a GPU, one thread on the CPU.</summary>
 internal interface IRowKernel
 {
+    /// <summary>Registers of columns on the CPU, at most; four pay where no sum over a row is waited for.</summary>
+    static virtual int MostRegisters => 1;
+
     /// <summary>Computes one row.</summary>
     void Execute<TPlatform, TLane>(long row)
         where TPlatform : struct, IPlatform

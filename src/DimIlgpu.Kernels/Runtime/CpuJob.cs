@@ -35,6 +35,14 @@ internal abstract class StripJob<TKernel> : CpuJob
         _ => new On<ScalarLane>(),
     };
 
+    /// <summary>The same of four registers, whose columns together are <paramref name="lane"/>.</summary>
+    public static StripJob<TKernel> OfFour(int lane) => lane switch
+    {
+        64 => new On<FourLane<Vector512Lane>>(),
+        32 => new On<FourLane<Vector256Lane>>(),
+        _ => new On<FourLane<Vector128Lane>>(),
+    };
+
     private sealed class On<TLane> : StripJob<TKernel>
         where TLane : unmanaged, ICpuLane<TLane>
     {
@@ -73,6 +81,14 @@ internal abstract class RowJob<TKernel> : CpuJob
         8 => new On<Vector256Lane>(),
         4 => new On<Vector128Lane>(),
         _ => new On<ScalarLane>(),
+    };
+
+    /// <summary>The same of four registers, whose columns together are <paramref name="lane"/>.</summary>
+    public static RowJob<TKernel> OfFour(int lane) => lane switch
+    {
+        64 => new On<FourLane<Vector512Lane>>(),
+        32 => new On<FourLane<Vector256Lane>>(),
+        _ => new On<FourLane<Vector128Lane>>(),
     };
 
     private sealed class On<TLane> : RowJob<TKernel>

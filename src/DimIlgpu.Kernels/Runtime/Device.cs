@@ -272,8 +272,8 @@ public sealed partial class Device : IDisposable
 
         if (this.Team is { } team)
         {
-            int lane = this.Lane(columns, widest);
-            StripJob<TKernel> job = this.Loaded(typeof(TKernel), lane, StripJob<TKernel>.Of);
+            int lane = this.WidestLane(columns, widest, TKernel.MostColumnsPerThread);
+            StripJob<TKernel> job = this.Loaded<StripJob<TKernel>>(typeof(TKernel), lane, lane > this.LaneWidth ? StripJob<TKernel>.OfFour : StripJob<TKernel>.Of);
             (job.Kernel, job.Strips, job.Columns) = (kernel, strips, columns);
             team.Run(job, (int)Math.Min(strips * (columns / lane), this.Workers));
             return;
@@ -306,7 +306,8 @@ public sealed partial class Device : IDisposable
 
         if (this.Team is { } team)
         {
-            RowJob<TKernel> job = this.Loaded(typeof(TKernel), this.Lane(columns, widest), RowJob<TKernel>.Of);
+            int lane = this.WidestLane(columns, widest, TKernel.MostRegisters);
+            RowJob<TKernel> job = this.Loaded<RowJob<TKernel>>(typeof(TKernel), lane, lane > this.LaneWidth ? RowJob<TKernel>.OfFour : RowJob<TKernel>.Of);
             (job.Kernel, job.Rows) = (kernel, rows);
             team.Run(job, (int)Math.Min(rows, this.Workers));
             return;
@@ -392,6 +393,13 @@ public sealed partial class Device : IDisposable
         }
 
         return lane;
+    }
+
+    /// <summary>The same for a kernel that may have four registers of columns at once, if so many divide <paramref name="columns"/>.</summary>
+    private int WidestLane(int columns, int widest, int registers)
+    {
+        int lane = this.Lane(columns, widest), four = 4 * this.LaneWidth;
+        return registers >= 4 && lane > 1 && lane == this.LaneWidth && widest >= four && columns % four == 0 ? four : lane;
     }
 
     /// <summary>Told of each kernel just before it is launched, for profiles; replayed graphs launch none.</summary>

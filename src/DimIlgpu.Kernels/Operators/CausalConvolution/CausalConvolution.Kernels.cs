@@ -35,10 +35,7 @@ internal readonly struct CausalConvolutionForward(
         for (int t = begin; t < end; t++)
         {
             TLane x6 = CausalTap.Token<TLane>(x, sample, t + 3, length, xPitch, column);
-            long to = ((sample + t) * uPitch) + column, next = to + TLane.Count;
-            TLane.Prefetch(x, ((sample + t) * xPitch) + column + TLane.Count);
-            TLane.Prefetch(u, next);
-            TLane.Prefetch(u, next + (rows * uPitch));
+            long to = ((sample + t) * uPitch) + column;
             TLane.Store(u, to, LaneMath.Silu(CausalTap.Sum(fBias, f0, f1, f2, f3, x0, x1, x2, x3)));
             TLane.Store(u, to + (rows * uPitch), LaneMath.Silu(CausalTap.Sum(bBias, b0, b1, b2, b3, x6, x5, x4, x3)));
             x0 = x1;

@@ -47,7 +47,19 @@ public static class CausalConvolution
             return;
         }
 
-        int chunk = ForwardChunk(device), chunks = (length + chunk - 1) / chunk;
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            using ArenaScope scope = device.Scratch.Scope();
+            CausalRows rows = new(
+                x.Memory, weight.Memory, bias.Memory, device.Scratch.Rent(new(1, x.Columns), clear: true).Memory, x.Pitch, x.Columns,
+                (int)weight.Rows / 2, length, x.Rows);
+            CausalConvolutionForwardTiles tiles = new(rows, u.Memory, u.Pitch);
+            device.Tiles(tiles, x.Rows / length * tiles.Fours, device.Lane(x.Columns));
+            return;
+        }
+
+        const int chunk = 16;
+        int chunks = (length + chunk - 1) / chunk;
         device.Strips(
             new CausalConvolutionForward(
                 x.Memory, weight.Memory, bias.Memory, u.Memory, x.Pitch, u.Pitch, x.Columns,
@@ -113,9 +125,6 @@ public static class CausalConvolution
     // GPUs: two channels a thread, whose rows in memory start at multiples of two.
     private static bool IsPaired(Device device, Tensor x, Tensor weight, Tensor bias) =>
         device.Kind != DeviceKind.Cpu && Stored.IsAligned(x, 2) && Stored.IsAligned(weight, 2) && Stored.IsAligned(bias, 2);
-
-    // Enough tokens to pay for a strip's halo. A CPU's first cache has few places for lines that are whole rows apart.
-    private static int ForwardChunk(Device device) => device.Kind == DeviceKind.Cpu ? 8 : 16;
 
     private static void Sum(Device device, Tensor partial, Sink? to)
     {

@@ -32,6 +32,8 @@ internal readonly struct GatedResidualBackward(
 {
     private const int Together = 4;
 
+    public static int MostRegisters => 4;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TPlatform, TLane>(long row)
         where TPlatform : struct, IPlatform
