@@ -14,6 +14,12 @@ public sealed class LinearBenchmark : IBenchmark
         ("square", 1024, 1024, 1024),
     ];
 
+    // DiM-B: D 768, E 1536, R 48; for a CPU, as a GPU has larger ones.
+    private static readonly (string Name, int M, int N, int K)[] BaseShapes =
+    [
+        ("b.in_proj", Tokens, 3072, 768), ("b.out_proj", Tokens, 768, 1536), ("b.x_proj", Tokens, 80, 1536), ("b.dt_proj", Tokens, 1536, 48),
+    ];
+
     // DiM-XL/2 at 16,384 tokens: D 1152, E 2304, R 72, N 16; only what a GPU does in milliseconds.
     private static readonly (string Name, int M, int N, int K)[] LargeShapes =
     [
@@ -32,7 +38,8 @@ public sealed class LinearBenchmark : IBenchmark
     /// <inheritdoc/>
     public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena)
     {
-        foreach ((string name, int m, int n, int k) in device.Kind == DeviceKind.Cuda ? [.. Shapes, .. LargeShapes] : Shapes)
+        foreach ((string name, int m, int n, int k) in
+            device.Kind switch { DeviceKind.Cuda => [.. Shapes, .. LargeShapes], DeviceKind.Cpu => [.. Shapes, .. BaseShapes], _ => Shapes })
         {
             Tensor x = arena.Random(new(m, k)), w = arena.Random(new(n, k)), y = arena.Rent(new(m, n));
             Tensor dy = arena.Random(new(m, n)), dx = arena.Rent(new(m, k)), dw = arena.Rent(new(n, k));

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace DimIlgpu.Kernels;
 
@@ -21,6 +22,9 @@ internal readonly struct LinearPanels(
 
     // To pack an element and read it twice takes longer than to read it twice where it is.
     private const int FewPanels = 2;
+
+    // Rows that stand side by side are read where they are only if a panel's depth of them takes little of the first cache.
+    private const int ShortPitch = 64;
 
     /// <summary>Lays a product out in tiles and runs it.</summary>
     /// <param name="device">Where to run.</param>
@@ -83,7 +87,8 @@ internal readonly struct LinearPanels(
         float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
 
         int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
-        int directRows = p.A.ColumnStride == 1 && lastPanel - firstPanel <= FewPanels ? rows - (rows % RowsPerBlock) : 0;
+        bool isDirect = lastPanel - firstPanel <= FewPanels && (p.A.ColumnStride == 1 || (p.A.RowStride == 1 && p.A.ColumnStride <= ShortPitch));
+        int directRows = isDirect ? rows - (rows % RowsPerBlock) : 0;
         for (int d = 0; d < depths; d++)
         {
             int k0 = (int)((long)length * d / depths), depth = (int)((long)length * (d + 1) / depths) - k0;
@@ -113,7 +118,9 @@ internal readonly struct LinearPanels(
                 float* to = c + (n0 * p.C.ColumnStride);
                 if (directRows > 0)
                 {
-                    Rows<TLane>(in run, fromA, new(p.A.RowStride, 1, RowsPerBlock * p.A.RowStride), directRows, to, p.C.RowStride, p.C.ColumnStride);
+                    Rows<TLane>(
+                        in run, fromA, new(p.A.RowStride, p.A.ColumnStride, RowsPerBlock * p.A.RowStride), directRows,
+                        to, p.C.RowStride, p.C.ColumnStride);
                 }
 
                 if (directRows < rows)
@@ -358,6 +365,12 @@ internal readonly struct LinearPanels(
     /// <summary>Copies a block of whole vectors to where the elements that exist stand.</summary>
     private static unsafe void Scatter(float* block, int width, float* c, long cm, long cn, int rows, int columns, int start, float* bias)
     {
+        if (cm == 1 && start != LinearStart.Bias && rows == RowsPerBlock && Avx.IsSupported)
+        {
+            Turn(block, width, c, cn, columns, start);
+            return;
+        }
+
         for (int r = 0; r < rows; r++, c += cm, block += width)
         {
             int n = 0;
@@ -372,6 +385,18 @@ internal readonly struct LinearPanels(
                 float from = start == LinearStart.Zero ? 0f : start == LinearStart.Add ? c[n * cn] : bias[n];
                 c[n * cn] = block[n] + from;
             }
+        }
+    }
+
+    /// <summary>Eight rows of the block become the first eight elements of each row of a transposed C, which starts from no bias.</summary>
+    private static unsafe void Turn(float* block, int width, float* c, long cn, int columns, int start)
+    {
+        float* turned = stackalloc float[LinearGrid.MostVectors * 16 * RowsPerBlock];
+        LinearPanelPack.Pack(block, width, 1, RowsPerBlock, RowsPerBlock, columns, turned);
+        for (int n = 0; n < columns; n++, c += cn, turned += RowsPerBlock)
+        {
+            Vector256<float> from = start == LinearStart.Zero ? default : Vector256.Load(c);
+            Vector256.Store(Vector256.Load(turned) + from, c);
         }
     }
 
