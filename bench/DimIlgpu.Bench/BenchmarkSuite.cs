@@ -32,12 +32,18 @@ public static class BenchmarkSuite
     public static IEnumerable<Measurement> Run(
         Device device, string? filter, IProgress<string>? progress, CancellationToken cancellation, Func<string, bool>? wanted = null)
     {
-        BenchmarkCase? arithmetic = null, memory = null;
+        BenchmarkCase? arithmetic = null, memory = null, read = null;
+        double operationsPerByte = 0;
         using Arena bounds = new(device);
         if (device.Kind == DeviceKind.Cpu)
         {
             arithmetic = Peaks.FusedMultiplyAdd(device, bounds);
-            yield return Measure(device, arithmetic, null);
+            Measurement peak = Measure(device, arithmetic, null);
+            yield return peak;
+            read = Peaks.Read(device, bounds);
+            Measurement reading = Measure(device, read, null);
+            yield return reading;
+            operationsPerByte = peak.Rate / reading.Rate;
         }
 
         memory = Peaks.Copy(device, bounds);
@@ -55,7 +61,7 @@ public static class BenchmarkSuite
                     progress?.Report(item.Name);
                     yield return Measure(device, item, item.Bound switch
                     {
-                        Bound.Arithmetic => arithmetic,
+                        Bound.Arithmetic => item.ReadWork * operationsPerByte > item.PeakWork ? read : arithmetic,
                         Bound.Memory => memory,
                         _ => item.PeakWork is null ? null : arithmetic,
                     });
@@ -90,7 +96,8 @@ public static class BenchmarkSuite
             if (bound is not null)
             {
                 double best = Seconds(device, bound, boundRepeats);
-                ratios.Add((item.PeakWork ?? item.Work) / time / (bound.Work / best));
+                double work = bound.Name == Peaks.ReadName ? item.ReadWork!.Value : item.PeakWork ?? item.Work;
+                ratios.Add(work / time / (bound.Work / best));
             }
         }
 

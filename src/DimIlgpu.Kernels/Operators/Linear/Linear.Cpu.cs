@@ -87,15 +87,22 @@ internal readonly struct LinearPanels(
         float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
 
         int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
-        bool isDirect = lastPanel - firstPanel <= FewPanels && (p.A.ColumnStride == 1 || (p.A.RowStride == 1 && p.A.ColumnStride <= ShortPitch));
-        int directRows = isDirect ? rows - (rows % RowsPerBlock) : 0;
+        bool isFew = rows <= RowsPerBlock;
+        bool isDirect = isFew || lastPanel - firstPanel <= FewPanels
+            ? p.A.ColumnStride == 1 || (p.A.RowStride == 1 && p.A.ColumnStride <= ShortPitch)
+            : false;
         for (int d = 0; d < depths; d++)
         {
             int k0 = (int)((long)length * d / depths), depth = (int)((long)length * (d + 1) / depths) - k0;
-            float* fromA = a + (m0 * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride);
-            float* aside = packedA + ((long)Divide(depth * Divide(rows - directRows, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count);
-            LinearPanelPack.PackBlocks(
-                fromA + (directRows * p.A.RowStride), p.A.RowStride, p.A.ColumnStride, rows - directRows, RowsPerBlock, depth, packedA);
+            float* fromA = a + (m0 * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride), aside = packedA;
+            Steps steps = new(p.A.RowStride, p.A.ColumnStride, RowsPerBlock * p.A.RowStride);
+            if (!isDirect)
+            {
+                LinearPanelPack.PackBlocks(fromA, p.A.RowStride, p.A.ColumnStride, rows, RowsPerBlock, depth, packedA);
+                aside += (long)Divide(depth * Divide(rows, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count;
+                fromA = packedA;
+                steps = new(1, RowsPerBlock, (long)depth * RowsPerBlock);
+            }
 
             int start = d > 0 ? LinearStart.Add : p.Start;
             for (int panel = firstPanel; panel < lastPanel; panel++)
@@ -103,32 +110,27 @@ internal readonly struct LinearPanels(
                 (int v0, int vectors) = grid.VectorsOf(panel);
                 int n0 = v0 * TLane.Count, width = vectors * TLane.Count, columns = Math.Min(width, p.N - n0);
                 float* panelB = aside;
+                long rowB = width;
                 if (packed.Address != 0)
                 {
                     panelB = packed.Pointer + (((((long)batch * grid.Vectors) + v0) * TLane.Count) * length) + ((long)k0 * width);
                 }
                 else
                 {
-                    LinearPanelPack.Pack(
-                        b + (n0 * p.B.ColumnStride) + ((kBegin + k0) * p.B.RowStride), p.B.ColumnStride, p.B.RowStride,
-                        columns, width, depth, aside);
+                    float* fromB = b + (n0 * p.B.ColumnStride) + ((kBegin + k0) * p.B.RowStride);
+                    if (isFew && p.B.ColumnStride == 1 && columns == width)
+                    {
+                        panelB = fromB;
+                        rowB = p.B.RowStride;
+                    }
+                    else
+                    {
+                        LinearPanelPack.Pack(fromB, p.B.ColumnStride, p.B.RowStride, columns, width, depth, aside);
+                    }
                 }
 
-                PanelRun run = new(vectors, depth, columns, panelB, start, bias + n0);
-                float* to = c + (n0 * p.C.ColumnStride);
-                if (directRows > 0)
-                {
-                    Rows<TLane>(
-                        in run, fromA, new(p.A.RowStride, p.A.ColumnStride, RowsPerBlock * p.A.RowStride), directRows,
-                        to, p.C.RowStride, p.C.ColumnStride);
-                }
-
-                if (directRows < rows)
-                {
-                    Rows<TLane>(
-                        in run, packedA, new(1, RowsPerBlock, (long)depth * RowsPerBlock), rows - directRows,
-                        to + (directRows * p.C.RowStride), p.C.RowStride, p.C.ColumnStride);
-                }
+                PanelRun run = new(vectors, depth, columns, panelB, rowB, start, bias + n0);
+                Rows<TLane>(in run, fromA, steps, rows, c + (n0 * p.C.ColumnStride), p.C.RowStride, p.C.ColumnStride);
             }
         }
     }
@@ -145,7 +147,7 @@ internal readonly struct LinearPanels(
     private static int Divide(int count, int size) => (count + size - 1) / size;
 
     /// <summary>What all blocks of rows have in common that meet one panel of B.</summary>
-    private readonly unsafe struct PanelRun(int vectors, int depth, int columns, float* b, int start, float* bias)
+    private readonly unsafe struct PanelRun(int vectors, int depth, int columns, float* b, long step, int start, float* bias)
     {
         public readonly int Vectors = vectors;
         public readonly int Depth = depth;
@@ -153,6 +155,9 @@ internal readonly struct LinearPanels(
         /// <summary>Those that exist; the panel may be wider.</summary>
         public readonly int Columns = columns;
         public readonly float* B = b;
+
+        /// <summary>From one row of B to the next.</summary>
+        public readonly long Step = step;
         public readonly int Start = start;
         public readonly float* Bias = bias;
     }
@@ -164,23 +169,29 @@ internal readonly struct LinearPanels(
     private static unsafe void Rows<TLane>(in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, long cn)
         where TLane : unmanaged, ICpuLane<TLane>
     {
-        // Sixteen registers hold 4×3 sums and their operands; thirty-two hold 8×3.
-        int step = TLane.Count == 16 ? 8 : 4, width = run.Vectors * TLane.Count;
+        int width = run.Vectors * TLane.Count;
         bool whole = run.Columns == width && cn == 1;
         float* aside = stackalloc float[RowsPerBlock * LinearGrid.MostVectors * 16];
-        for (int m = 0; m < rows; m += step, c += step * cm)
+        for (int m = 0, count; m < rows; m += count, c += count * cm)
         {
-            int count = Math.Min(step, rows - m);
+            count = Together<TLane>(rows - m);
             float* from = a + (m / RowsPerBlock * steps.Block) + (m % RowsPerBlock * steps.Across);
             float* block = whole ? c : aside;
             (long pitch, int blockStart) = whole ? (cm, run.Start) : (width, LinearStart.Zero);
-            if (TLane.Count == 16)
+            switch (count)
             {
-                Columns<TLane, Eight>(in run, from, steps, count, block, pitch, blockStart);
-            }
-            else
-            {
-                Columns<TLane, Four>(in run, from, steps, count, block, pitch, blockStart);
+                case 8:
+                    Columns<TLane, Eight>(in run, from, steps, block, pitch, blockStart);
+                    break;
+                case 4:
+                    Columns<TLane, Four>(in run, from, steps, block, pitch, blockStart);
+                    break;
+                case 2:
+                    Columns<TLane, Two>(in run, from, steps, block, pitch, blockStart);
+                    break;
+                default:
+                    Columns<TLane, One>(in run, from, steps, block, pitch, blockStart);
+                    break;
             }
 
             if (!whole)
@@ -190,33 +201,38 @@ internal readonly struct LinearPanels(
         }
     }
 
+    /// <summary>Rows of the next sums: a power of two. Sixteen registers hold 4×3 sums and their operands, thirty-two hold 8×3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Together<TLane>(int rows)
+        where TLane : unmanaged, ICpuLane<TLane> => rows >= 8 && TLane.Count == 16 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+
     private static unsafe void Columns<TLane, TRows>(
-        in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, int start)
+        in PanelRun run, float* a, Steps steps, float* c, long cm, int start)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
     {
         switch (run.Vectors)
         {
             case 3:
-                MicroKernel<TLane, TRows, Three>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
+                MicroKernel<TLane, TRows, Three>(run.Depth, a, steps.Across, steps.Along, run.B, run.Step, c, cm, start, run.Bias);
                 break;
             case 2:
-                MicroKernel<TLane, TRows, Two>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
+                MicroKernel<TLane, TRows, Two>(run.Depth, a, steps.Across, steps.Along, run.B, run.Step, c, cm, start, run.Bias);
                 break;
             default:
-                MicroKernel<TLane, TRows, One>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
+                MicroKernel<TLane, TRows, One>(run.Depth, a, steps.Across, steps.Along, run.B, run.Step, c, cm, start, run.Bias);
                 break;
         }
     }
 
-    /// <summary>Eight rows (four where registers are few) × up to three vectors of C in registers.</summary>
+    /// <summary>Up to eight rows (four where registers are few) × up to three vectors of C in registers.</summary>
     /// <remarks>
     /// Every sum is a local of its own, and nothing is called while they live: gathered in structs, or kept across a
     /// call, the JIT puts them in memory, which is three to four times slower.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void MicroKernel<TLane, TRows, TVectors>(
-        int depth, float* a, long across, long along, int rows, float* b, float* c, long cm, int start, float* bias)
+        int depth, float* a, long across, long along, float* b, long step, float* c, long cm, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
         where TVectors : struct, ICount
@@ -232,7 +248,7 @@ internal readonly struct LinearPanels(
         int width = TVectors.Value * TLane.Count;
 
         // By the time that the sums are complete, the results that they are added to have arrived.
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < TRows.Value; r++)
         {
             for (int n = 0; n < width; n += 16)
             {
@@ -259,18 +275,26 @@ internal readonly struct LinearPanels(
             x0 = TLane.Fma(v0, bx, x0);
             y0 = TVectors.Value > 1 ? TLane.Fma(v0, by, y0) : y0;
             z0 = TVectors.Value > 2 ? TLane.Fma(v0, bz, z0) : z0;
-            TLane v1 = TLane.Of(a[across]);
-            x1 = TLane.Fma(v1, bx, x1);
-            y1 = TVectors.Value > 1 ? TLane.Fma(v1, by, y1) : y1;
-            z1 = TVectors.Value > 2 ? TLane.Fma(v1, bz, z1) : z1;
-            TLane v2 = TLane.Of(a[across2]);
-            x2 = TLane.Fma(v2, bx, x2);
-            y2 = TVectors.Value > 1 ? TLane.Fma(v2, by, y2) : y2;
-            z2 = TVectors.Value > 2 ? TLane.Fma(v2, bz, z2) : z2;
-            TLane v3 = TLane.Of(a[across3]);
-            x3 = TLane.Fma(v3, bx, x3);
-            y3 = TVectors.Value > 1 ? TLane.Fma(v3, by, y3) : y3;
-            z3 = TVectors.Value > 2 ? TLane.Fma(v3, bz, z3) : z3;
+            if (TRows.Value > 1)
+            {
+                TLane v1 = TLane.Of(a[across]);
+                x1 = TLane.Fma(v1, bx, x1);
+                y1 = TVectors.Value > 1 ? TLane.Fma(v1, by, y1) : y1;
+                z1 = TVectors.Value > 2 ? TLane.Fma(v1, bz, z1) : z1;
+            }
+
+            if (TRows.Value > 2)
+            {
+                TLane v2 = TLane.Of(a[across2]);
+                x2 = TLane.Fma(v2, bx, x2);
+                y2 = TVectors.Value > 1 ? TLane.Fma(v2, by, y2) : y2;
+                z2 = TVectors.Value > 2 ? TLane.Fma(v2, bz, z2) : z2;
+                TLane v3 = TLane.Of(a[across3]);
+                x3 = TLane.Fma(v3, bx, x3);
+                y3 = TVectors.Value > 1 ? TLane.Fma(v3, by, y3) : y3;
+                z3 = TVectors.Value > 2 ? TLane.Fma(v3, bz, z3) : z3;
+            }
+
             if (TRows.Value > 4)
             {
                 TLane v4 = TLane.Of(*a4);
@@ -293,46 +317,27 @@ internal readonly struct LinearPanels(
 
             a += along;
             a4 += along;
-            b += width;
+            b += step;
         }
 
         Finish<TLane, TVectors>(x0, y0, z0, c, start, bias);
-        if (rows > 1)
+        if (TRows.Value > 1)
         {
             Finish<TLane, TVectors>(x1, y1, z1, c + (1 * cm), start, bias);
         }
 
-        if (rows > 2)
+        if (TRows.Value > 2)
         {
             Finish<TLane, TVectors>(x2, y2, z2, c + (2 * cm), start, bias);
-        }
-
-        if (rows > 3)
-        {
             Finish<TLane, TVectors>(x3, y3, z3, c + (3 * cm), start, bias);
         }
 
         if (TRows.Value > 4)
         {
-            if (rows > 4)
-            {
-                Finish<TLane, TVectors>(x4, y4, z4, c + (4 * cm), start, bias);
-            }
-
-            if (rows > 5)
-            {
-                Finish<TLane, TVectors>(x5, y5, z5, c + (5 * cm), start, bias);
-            }
-
-            if (rows > 6)
-            {
-                Finish<TLane, TVectors>(x6, y6, z6, c + (6 * cm), start, bias);
-            }
-
-            if (rows > 7)
-            {
-                Finish<TLane, TVectors>(x7, y7, z7, c + (7 * cm), start, bias);
-            }
+            Finish<TLane, TVectors>(x4, y4, z4, c + (4 * cm), start, bias);
+            Finish<TLane, TVectors>(x5, y5, z5, c + (5 * cm), start, bias);
+            Finish<TLane, TVectors>(x6, y6, z6, c + (6 * cm), start, bias);
+            Finish<TLane, TVectors>(x7, y7, z7, c + (7 * cm), start, bias);
         }
     }
 
