@@ -106,7 +106,7 @@ void Measure()
             {
                 report.Add(one);
                 Save();
-                string share = one.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s,7:P0} of {one.Rate / s,8:0.0}") : "";
+                string share = one.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s,7:P0} of {(one.Limit is { } limit ? $"{limit:0.0}" : "bound")}") : "";
                 Line($"{one.Name,-36} {one.Shape,-26} {one.Milliseconds,10:0.0000} ms {one.Rate,12:0.0} {one.Unit,-10}{share}");
             }
         }

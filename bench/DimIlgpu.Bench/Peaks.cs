@@ -6,8 +6,6 @@ namespace DimIlgpu.Bench;
 /// <summary>What the machine can do at most: the bounds that every case is held against.</summary>
 internal static class Peaks
 {
-    public const string ReadName = "read_gbps";
-
     private const int Iterations = 200_000;
     private const int Chains = 12;
 
@@ -37,7 +35,7 @@ internal static class Peaks
         Shape shape = new(1 << 12, 1 << 14);
         Tensor x = arena.Rent(shape, clear: true), sink = arena.Rent(new(shape.Rows, 16));
         return new(
-            ReadName, $"{shape}", Bound.Memory, 4.0 * shape.Length,
+            "read_gbps", $"{shape}", Bound.Memory, 4.0 * shape.Length,
             () => device.Tiles(new ReadLoop(x.Memory, shape.Columns, sink.Memory), shape.Rows, device.LaneWidth));
     }
 

@@ -7,8 +7,8 @@ namespace DimIlgpu.Kernels;
 /// <summary>
 /// CPU: a tile is a run of A's rows against a run of panels of B. Both are packed, so that the micro-kernel reads
 /// them from first to last: A by each tile, in blocks of eight rows that fit the second cache; B in panels of three
-/// registers that fit the first, beforehand where several tiles read them. Rows of A that few panels meet are read where
-/// they stand, as far as they fill whole blocks.
+/// registers that fit the first, beforehand where several tiles read them. What is read once or twice is read where it
+/// stands: rows of A that few panels meet, and panels of B that few rows meet.
 /// </summary>
 internal readonly struct LinearPanels(
     Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed, Floats scratch, int scratchPitch) : ITileKernel
@@ -51,7 +51,7 @@ internal readonly struct LinearPanels(
             return;
         }
 
-        bool isShared = grid.RowTiles > 1;
+        bool isShared = grid.RowTiles > 1 && !(IsReadInPlace(product, grid.MostRows) && product.N % lane == 0);
         Tensor packed = isShared
             ? device.Scratch.Rent(new((long)batch * grid.Vectors * lane, Math.Min(product.K, MostDepth)))
             : scratch;
@@ -87,10 +87,8 @@ internal readonly struct LinearPanels(
         float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
 
         int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
-        bool isFew = rows <= RowsPerBlock;
-        bool isDirect = isFew || lastPanel - firstPanel <= FewPanels
-            ? p.A.ColumnStride == 1 || (p.A.RowStride == 1 && p.A.ColumnStride <= ShortPitch)
-            : false;
+        bool isDirect = (rows <= RowsPerBlock || lastPanel - firstPanel <= FewPanels)
+            && (p.A.ColumnStride == 1 || (p.A.RowStride == 1 && p.A.ColumnStride <= ShortPitch));
         for (int d = 0; d < depths; d++)
         {
             int k0 = (int)((long)length * d / depths), depth = (int)((long)length * (d + 1) / depths) - k0;
@@ -118,7 +116,7 @@ internal readonly struct LinearPanels(
                 else
                 {
                     float* fromB = b + (n0 * p.B.ColumnStride) + ((kBegin + k0) * p.B.RowStride);
-                    if (isFew && p.B.ColumnStride == 1 && columns == width)
+                    if (columns == width && IsReadInPlace(p, rows))
                     {
                         panelB = fromB;
                         rowB = p.B.RowStride;
@@ -143,6 +141,10 @@ internal readonly struct LinearPanels(
         long transposed = (long)Divide(p.N, RowsPerBlock) * RowsPerBlock * Divide(p.M, lane) * lane;
         return p.Start != LinearStart.Bias && (p.A.RowStride == 1 || p.M < p.N) && 6 * transposed < 5 * asIs;
     }
+
+    /// <summary>Elements of B that stand as a panel wants them and are read once or twice are not packed.</summary>
+    private static bool IsReadInPlace(Product p, int rows) =>
+        p.B.ColumnStride == 1 && (rows <= RowsPerBlock || p.K <= LinearGrid.ShortDepth);
 
     private static int Divide(int count, int size) => (count + size - 1) / size;
 
