@@ -106,7 +106,7 @@ void Measure()
             {
                 report.Add(one);
                 Save();
-                string share = one.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s,7:P0} of bound") : "";
+                string share = one.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s,7:P0} of {(one.Limit is { } limit ? $"{limit:0.0}" : "bound")}") : "";
                 Line($"{one.Name,-36} {one.Shape,-26} {one.Milliseconds,10:0.0000} ms {one.Rate,12:0.0} {one.Unit,-10}{share}");
             }
         }
@@ -155,6 +155,9 @@ internal sealed class Report
     [JsonPropertyName("memory_gbps")]
     public double? Memory { get; set; }
 
+    [JsonPropertyName("read_gbps")]
+    public double? Read { get; set; }
+
     [JsonPropertyName("launch_us")]
     public double? Launch { get; set; }
 
@@ -176,6 +179,9 @@ internal sealed class Report
         {
             case "memory_gbps":
                 this.Memory = one.Rate;
+                break;
+            case "read_gbps":
+                this.Read = one.Rate;
                 break;
             case "launch_us":
                 this.Launch = one.Rate;

@@ -28,6 +28,12 @@ public sealed record BenchmarkCase(string Name, string Shape, Bound Bound, doubl
 {
     /// <summary>For what is counted otherwise: the operations that a CPU could do at its peak in the time that one run is meant to take.</summary>
     public double? PeakWork { get; init; }
+
+    /// <summary>
+    /// For what few tokens may bound by its weights: the bytes that a CPU could read in the time that one run is meant to
+    /// take. The longer one of this time and that of <see cref="PeakWork"/> is what the case is held against.
+    /// </summary>
+    public double? ReadWork { get; init; }
 }
 
 /// <summary>The cases of one operator; found by reflection, so that adding one edits no other file.</summary>

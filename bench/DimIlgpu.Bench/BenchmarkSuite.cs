@@ -12,8 +12,9 @@ namespace DimIlgpu.Bench;
 /// <param name="Unit">The unit of <paramref name="Rate"/>.</param>
 /// <param name="Share">Median over the rounds of the ratio to the bound measured beside it; null where there is none. The time at the bound is this × <paramref name="Milliseconds"/>.</param>
 /// <param name="Spread">Half the distance between the quartiles of that ratio, relative to the median.</param>
+/// <param name="Limit">For a product held against the lesser of two bounds: what that one allows, in <paramref name="Unit"/>.</param>
 public sealed record Measurement(
-    string Name, string Shape, double Milliseconds, double Rate, string Unit, double? Share, double? Spread);
+    string Name, string Shape, double Milliseconds, double Rate, string Unit, double? Share, double? Spread, double? Limit = null);
 
 /// <summary>Measures every case beside what bounds it; the runner that needs no other library.</summary>
 public static class BenchmarkSuite
@@ -32,12 +33,14 @@ public static class BenchmarkSuite
     public static IEnumerable<Measurement> Run(
         Device device, string? filter, IProgress<string>? progress, CancellationToken cancellation, Func<string, bool>? wanted = null)
     {
-        BenchmarkCase? arithmetic = null, memory = null;
+        BenchmarkCase? arithmetic = null, memory = null, read = null;
         using Arena bounds = new(device);
         if (device.Kind == DeviceKind.Cpu)
         {
             arithmetic = Peaks.FusedMultiplyAdd(device, bounds);
             yield return Measure(device, arithmetic, null);
+            read = Peaks.Read(device, bounds);
+            yield return Measure(device, read, null);
         }
 
         memory = Peaks.Copy(device, bounds);
@@ -58,7 +61,7 @@ public static class BenchmarkSuite
                         Bound.Arithmetic => arithmetic,
                         Bound.Memory => memory,
                         _ => item.PeakWork is null ? null : arithmetic,
-                    });
+                    }, item.ReadWork is null ? null : read);
                 }
             }
         }
@@ -76,12 +79,13 @@ public static class BenchmarkSuite
     private static IEnumerable<BenchmarkCase> CasesOf(Type type, Device device, Arena arena) =>
         (IEnumerable<BenchmarkCase>)type.GetMethod(nameof(IBenchmark.Cases))!.Invoke(null, [device, arena])!;
 
-    private static Measurement Measure(Device device, BenchmarkCase item, BenchmarkCase? bound)
+    private static Measurement Measure(Device device, BenchmarkCase item, BenchmarkCase? bound, BenchmarkCase? read = null)
     {
         // The first runs compile; the second warm-up lets the processor settle.
         _ = Seconds(device, item, 1);
         int repeats = Repeats(device, Seconds(device, item, 2));
         int boundRepeats = bound is null ? 0 : Repeats(device, Seconds(device, bound, 2));
+        int readRepeats = read is null ? 0 : Repeats(device, Seconds(device, read, 2));
         List<double> times = [], ratios = [];
         for (int round = 0; round < Rounds; round++)
         {
@@ -90,7 +94,13 @@ public static class BenchmarkSuite
             if (bound is not null)
             {
                 double best = Seconds(device, bound, boundRepeats);
-                ratios.Add((item.PeakWork ?? item.Work) / time / (bound.Work / best));
+                double meant = (item.PeakWork ?? item.Work) / bound.Work * best;
+                if (read is not null)
+                {
+                    meant = Math.Max(meant, item.ReadWork!.Value / read.Work * Seconds(device, read, readRepeats));
+                }
+
+                ratios.Add(meant / time);
             }
         }
 
@@ -108,7 +118,8 @@ public static class BenchmarkSuite
         double? share = bound is null ? null : ratios[Rounds / 2];
         return new(
             item.Name, item.Shape, median * 1e3, rate, unit, share,
-            share is null ? null : (ratios[Rounds * 3 / 4] - ratios[Rounds / 4]) / 2 / share);
+            share is null ? null : (ratios[Rounds * 3 / 4] - ratios[Rounds / 4]) / 2 / share,
+            read is null ? null : rate / share);
     }
 
     private static int Repeats(Device device, double seconds) =>

@@ -28,6 +28,17 @@ internal static class Peaks
         return new("memory_gbps", $"{shape}", Bound.Memory, 8.0 * shape.Length, () => Map(device, x, y));
     }
 
+    /// <summary>Reads far more than the caches hold, on all cores of the CPU.</summary>
+    public static BenchmarkCase Read(Device device, Arena arena)
+    {
+        // As for Copy; a tile is a page or more, so that the processor's own prefetching sets in.
+        Shape shape = new(1 << 12, 1 << 14);
+        Tensor x = arena.Rent(shape, clear: true), sink = arena.Rent(new(shape.Rows, 16));
+        return new(
+            "read_gbps", $"{shape}", Bound.Memory, 4.0 * shape.Length,
+            () => device.Tiles(new ReadLoop(x.Memory, shape.Columns, sink.Memory), shape.Rows, device.LaneWidth));
+    }
+
     /// <summary>A kernel that does next to nothing.</summary>
     public static BenchmarkCase Launch(Device device, Arena arena)
     {
@@ -44,6 +55,26 @@ internal static class Peaks
         public void Execute<TLane>(long strip, int column)
             where TLane : unmanaged, ILane<TLane> =>
             TLane.Store(y, (strip * columns) + column, TLane.Load(x, (strip * columns) + column));
+    }
+
+    internal readonly struct ReadLoop(Floats x, int columns, Floats sink) : ITileKernel
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public unsafe void Execute<TLane>(long tile, int worker)
+            where TLane : unmanaged, ICpuLane<TLane>
+        {
+            float* from = x.Pointer + (tile * columns), end = from + columns;
+            TLane c0 = default, c1 = default, c2 = default, c3 = default;
+            for (; from < end; from += 4 * TLane.Count)
+            {
+                c0 += TLane.LoadFrom(from);
+                c1 += TLane.LoadFrom(from + TLane.Count);
+                c2 += TLane.LoadFrom(from + (2 * TLane.Count));
+                c3 += TLane.LoadFrom(from + (3 * TLane.Count));
+            }
+
+            TLane.Store(sink, tile * 16, c0 + c1 + c2 + c3);
+        }
     }
 
     internal readonly struct FmaLoop(Floats sink) : ITileKernel

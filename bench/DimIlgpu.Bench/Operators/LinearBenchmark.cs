@@ -14,6 +14,14 @@ public sealed class LinearBenchmark : IBenchmark
         ("square", 1024, 1024, 1024),
     ];
 
+    // DiM-B: D 768, E 1536, R 48; for a CPU, as a GPU has larger ones.
+    private static readonly (string Name, int M, int N, int K)[] BaseShapes =
+    [
+        ("b.in_proj", Tokens, 3072, 768), ("b.out_proj", Tokens, 768, 1536), ("b.x_proj", Tokens, 80, 1536), ("b.dt_proj", Tokens, 1536, 48),
+    ];
+
+    private static readonly int[] TokenCounts = [1, 4, 16, 64, 256, 4096];
+
     // DiM-XL/2 at 16,384 tokens: D 1152, E 2304, R 72, N 16; only what a GPU does in milliseconds.
     private static readonly (string Name, int M, int N, int K)[] LargeShapes =
     [
@@ -32,7 +40,8 @@ public sealed class LinearBenchmark : IBenchmark
     /// <inheritdoc/>
     public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena)
     {
-        foreach ((string name, int m, int n, int k) in device.Kind == DeviceKind.Cuda ? [.. Shapes, .. LargeShapes] : Shapes)
+        foreach ((string name, int m, int n, int k) in
+            device.Kind switch { DeviceKind.Cuda => [.. Shapes, .. LargeShapes], DeviceKind.Cpu => [.. Shapes, .. BaseShapes], _ => Shapes })
         {
             Tensor x = arena.Random(new(m, k)), w = arena.Random(new(n, k)), y = arena.Rent(new(m, n));
             Tensor dy = arena.Random(new(m, n)), dx = arena.Rent(new(m, k)), dw = arena.Rent(new(n, k));
@@ -47,9 +56,42 @@ public sealed class LinearBenchmark : IBenchmark
                 () => Linear.Backward(device, x, w, dy, null, new(dw, Add: false), null));
         }
 
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            foreach (BenchmarkCase few in OfTokens(device, arena))
+            {
+                yield return few;
+            }
+        }
+
         foreach (BenchmarkCase narrow in device is { Kind: DeviceKind.Cuda, ActivationType: ElementType.BFloat16 } ? Narrow(device, arena) : [])
         {
             yield return narrow;
+        }
+    }
+
+    /// <summary>Held against the lesser of a third of the peak and what 80 % of the read bandwidth allow for the weight's bytes.</summary>
+    private static IEnumerable<BenchmarkCase> OfTokens(Device device, Arena arena)
+    {
+        foreach ((string name, int n, int k) in new[] { ("in_proj", 1536, 384), ("x_proj", 56, 768) })
+        {
+            foreach (int m in TokenCounts)
+            {
+                using ArenaScope scope = arena.Scope();
+                Tensor x = arena.Random(new(m, k)), w = arena.Random(new(n, k)), y = arena.Rent(new(m, n));
+                Tensor dy = arena.Random(new(m, n)), dx = arena.Rent(new(m, k)), dw = arena.Rent(new(n, k));
+                using Arena kept = new(device);
+                PackedWeight packed = new(kept);
+                packed.Expect(1);
+                double work = 2.0 * m * n * k, read = 4.0 * n * k / 0.8;
+                string shape = $"{m}×{n}×{k}";
+                BenchmarkCase Held(string pass, Action run) =>
+                    new($"linear.tokens-{m}.{name}.{pass}", shape, Bound.Arithmetic, work, run) { PeakWork = 3 * work, ReadWork = read };
+                yield return Held("packed", () => Linear.Forward(device, x, w, null, y, packed: packed));
+                yield return Held("forward", () => Linear.Forward(device, x, w, null, y));
+                yield return Held("input", () => Linear.Backward(device, x, w, dy, new(dx, Add: false), null, null));
+                yield return Held("weight", () => Linear.Backward(device, x, w, dy, null, new(dw, Add: false), null));
+            }
         }
     }
 

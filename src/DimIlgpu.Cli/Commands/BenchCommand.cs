@@ -11,7 +11,7 @@ namespace DimIlgpu.Cli.Commands;
 /// <summary><c>dim bench</c>: how fast every operator is, beside what the machine can do at most.</summary>
 internal sealed class BenchCommand
 {
-    private static readonly string[] Bounds = ["fma_peak_gflops", "memory_gbps", "launch_us"];
+    private static readonly string[] Bounds = ["fma_peak_gflops", "memory_gbps", "read_gbps", "launch_us"];
 
     private readonly Terminal terminal;
     private readonly DeviceChoice device = new();
@@ -69,6 +69,7 @@ internal sealed class BenchCommand
         // Of a network: the time that its products and its scan are meant to take together.
         string rate = !timeOnly ? $"{Format.Three(one.Rate)} {one.Unit}" : one.Share is { } sum ? $"sum {Format.Three(sum * one.Milliseconds)} ms" : "";
         string share = one.Share is { } value ? $"{Format.Percent(value)} ± {Format.Percent(one.Spread ?? 0)}" : "";
+        share += one.Limit is { } limit ? $" of {Format.Three(limit)}" : "";
         return $"{one.Name,-34} {one.Shape,-24} {time,11} {rate,19} {share,18}".TrimEnd();
     }
 

@@ -7,10 +7,11 @@ namespace DimIlgpu.Tests;
 public sealed class LinearTests
 {
     // A single element; less than a register block; edges of panels, of row blocks and of GPU tiles; a thin inner
-    // dimension as in dt_proj; more depth than a packed panel holds; several tiles of rows and of columns.
+    // dimension as in dt_proj; more depth than a packed panel holds; several tiles of rows and of columns; a gradient of
+    // the weight that is better computed transposed, its sums kept for more than one depth.
     public static IEnumerable<TheoryDataRow<TestDevice, int, int, int, int>> Cases =>
         from device in Devices.All
-        from shape in new[] { (1, 1, 1, 1), (2, 9, 5, 3), (1, 17, 50, 6), (2, 8, 48, 16), (1, 65, 66, 20), (1, 30, 40, 400), (1, 150, 530, 12) }
+        from shape in new[] { (1, 1, 1, 1), (2, 9, 5, 3), (1, 17, 50, 6), (2, 8, 48, 16), (1, 65, 66, 20), (1, 30, 40, 400), (1, 150, 530, 12), (1, 200, 90, 20) }
         where device != TestDevice.Simt || shape.Item2 <= 17
         select new TheoryDataRow<TestDevice, int, int, int, int>(device, shape.Item1, shape.Item2, shape.Item3, shape.Item4);
 

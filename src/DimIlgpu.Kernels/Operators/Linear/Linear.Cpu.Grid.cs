@@ -12,6 +12,12 @@ internal readonly struct LinearGrid(int rows, int vectors, int rowTiles, int col
     private const int LongestRun = 256;
     private const int WidestRun = 512;
 
+    /// <summary>
+    /// Up to this depth a product is little more than writing its results: each worker's stand together then, for lines
+    /// that pass from core to core take longer than all else; and B is read where it stands.
+    /// </summary>
+    public const int ShortDepth = 16;
+
     public readonly int Vectors = vectors;
     public readonly int Panels = (vectors + MostVectors - 1) / MostVectors;
     public readonly int RowTiles = rowTiles;
@@ -31,8 +37,14 @@ internal readonly struct LinearGrid(int rows, int vectors, int rowTiles, int col
     public static LinearGrid Of(Product p, int batch, int lane, int workers)
     {
         int vectors = (p.N + lane - 1) / lane, panels = (vectors + MostVectors - 1) / MostVectors;
-        int each = (workers + batch - 1) / batch;
-        int rowTiles = Math.Max(Math.Clamp(p.M / FewestRows, 1, each), (p.M + LongestRun - 1) / LongestRun);
+        int each = (workers + batch - 1) / batch, longest = (p.M + LongestRun - 1) / LongestRun;
+        if (p.K <= ShortDepth)
+        {
+            int runs = Math.Max(Math.Clamp(p.M / LinearPanels.RowsPerBlock, 1, each), longest);
+            return new(p.M, vectors, runs, Math.Clamp(each / runs, 1, panels));
+        }
+
+        int rowTiles = Math.Max(Math.Clamp(p.M / FewestRows, 1, each), longest);
         int columnTiles = Math.Max((each + rowTiles - 1) / rowTiles, (p.N + WidestRun - 1) / WidestRun);
         return new(p.M, vectors, rowTiles, Math.Min(columnTiles, panels));
     }

@@ -1,13 +1,14 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace DimIlgpu.Kernels;
 
 /// <summary>
 /// CPU: a tile is a run of A's rows against a run of panels of B. Both are packed, so that the micro-kernel reads
 /// them from first to last: A by each tile, in blocks of eight rows that fit the second cache; B in panels of three
-/// registers that fit the first, beforehand where several tiles read them. Rows of A that few panels meet are read where
-/// they stand, as far as they fill whole blocks.
+/// registers that fit the first, beforehand where several tiles read them. What is read once or twice is read where it
+/// stands: rows of A that few panels meet, and panels of B that few rows meet.
 /// </summary>
 internal readonly struct LinearPanels(
     Product product, LinearGrid grid, int kBegin, int kEnd, Floats packed, Floats scratch, int scratchPitch) : ITileKernel
@@ -21,6 +22,9 @@ internal readonly struct LinearPanels(
 
     // To pack an element and read it twice takes longer than to read it twice where it is.
     private const int FewPanels = 2;
+
+    // Rows that stand side by side are read where they are only if a panel's depth of them takes little of the first cache.
+    private const int ShortPitch = 64;
 
     /// <summary>Lays a product out in tiles and runs it.</summary>
     /// <param name="device">Where to run.</param>
@@ -47,7 +51,7 @@ internal readonly struct LinearPanels(
             return;
         }
 
-        bool isShared = grid.RowTiles > 1;
+        bool isShared = grid.RowTiles > 1 && !(IsReadInPlace(product, grid.MostRows) && product.N % lane == 0);
         Tensor packed = isShared
             ? device.Scratch.Rent(new((long)batch * grid.Vectors * lane, Math.Min(product.K, MostDepth)))
             : scratch;
@@ -83,14 +87,20 @@ internal readonly struct LinearPanels(
         float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
 
         int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
-        int directRows = p.A.ColumnStride == 1 && lastPanel - firstPanel <= FewPanels ? rows - (rows % RowsPerBlock) : 0;
+        bool isDirect = (rows <= RowsPerBlock || lastPanel - firstPanel <= FewPanels)
+            && (p.A.ColumnStride == 1 || (p.A.RowStride == 1 && p.A.ColumnStride <= ShortPitch));
         for (int d = 0; d < depths; d++)
         {
             int k0 = (int)((long)length * d / depths), depth = (int)((long)length * (d + 1) / depths) - k0;
-            float* fromA = a + (m0 * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride);
-            float* aside = packedA + ((long)Divide(depth * Divide(rows - directRows, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count);
-            LinearPanelPack.PackBlocks(
-                fromA + (directRows * p.A.RowStride), p.A.RowStride, p.A.ColumnStride, rows - directRows, RowsPerBlock, depth, packedA);
+            float* fromA = a + (m0 * p.A.RowStride) + ((kBegin + k0) * p.A.ColumnStride), aside = packedA;
+            Steps steps = new(p.A.RowStride, p.A.ColumnStride, RowsPerBlock * p.A.RowStride);
+            if (!isDirect)
+            {
+                LinearPanelPack.PackBlocks(fromA, p.A.RowStride, p.A.ColumnStride, rows, RowsPerBlock, depth, packedA);
+                aside += (long)Divide(depth * Divide(rows, RowsPerBlock) * RowsPerBlock, TLane.Count) * TLane.Count;
+                fromA = packedA;
+                steps = new(1, RowsPerBlock, (long)depth * RowsPerBlock);
+            }
 
             int start = d > 0 ? LinearStart.Add : p.Start;
             for (int panel = firstPanel; panel < lastPanel; panel++)
@@ -98,30 +108,27 @@ internal readonly struct LinearPanels(
                 (int v0, int vectors) = grid.VectorsOf(panel);
                 int n0 = v0 * TLane.Count, width = vectors * TLane.Count, columns = Math.Min(width, p.N - n0);
                 float* panelB = aside;
+                long rowB = width;
                 if (packed.Address != 0)
                 {
                     panelB = packed.Pointer + (((((long)batch * grid.Vectors) + v0) * TLane.Count) * length) + ((long)k0 * width);
                 }
                 else
                 {
-                    LinearPanelPack.Pack(
-                        b + (n0 * p.B.ColumnStride) + ((kBegin + k0) * p.B.RowStride), p.B.ColumnStride, p.B.RowStride,
-                        columns, width, depth, aside);
+                    float* fromB = b + (n0 * p.B.ColumnStride) + ((kBegin + k0) * p.B.RowStride);
+                    if (columns == width && IsReadInPlace(p, rows))
+                    {
+                        panelB = fromB;
+                        rowB = p.B.RowStride;
+                    }
+                    else
+                    {
+                        LinearPanelPack.Pack(fromB, p.B.ColumnStride, p.B.RowStride, columns, width, depth, aside);
+                    }
                 }
 
-                PanelRun run = new(vectors, depth, columns, panelB, start, bias + n0);
-                float* to = c + (n0 * p.C.ColumnStride);
-                if (directRows > 0)
-                {
-                    Rows<TLane>(in run, fromA, new(p.A.RowStride, 1, RowsPerBlock * p.A.RowStride), directRows, to, p.C.RowStride, p.C.ColumnStride);
-                }
-
-                if (directRows < rows)
-                {
-                    Rows<TLane>(
-                        in run, packedA, new(1, RowsPerBlock, (long)depth * RowsPerBlock), rows - directRows,
-                        to + (directRows * p.C.RowStride), p.C.RowStride, p.C.ColumnStride);
-                }
+                PanelRun run = new(vectors, depth, columns, panelB, rowB, start, bias + n0);
+                Rows<TLane>(in run, fromA, steps, rows, c + (n0 * p.C.ColumnStride), p.C.RowStride, p.C.ColumnStride);
             }
         }
     }
@@ -135,10 +142,14 @@ internal readonly struct LinearPanels(
         return p.Start != LinearStart.Bias && (p.A.RowStride == 1 || p.M < p.N) && 6 * transposed < 5 * asIs;
     }
 
+    /// <summary>Elements of B that stand as a panel wants them and are read once or twice are not packed.</summary>
+    private static bool IsReadInPlace(Product p, int rows) =>
+        p.B.ColumnStride == 1 && (rows <= RowsPerBlock || p.K <= LinearGrid.ShortDepth);
+
     private static int Divide(int count, int size) => (count + size - 1) / size;
 
     /// <summary>What all blocks of rows have in common that meet one panel of B.</summary>
-    private readonly unsafe struct PanelRun(int vectors, int depth, int columns, float* b, int start, float* bias)
+    private readonly unsafe struct PanelRun(int vectors, int depth, int columns, float* b, long step, int start, float* bias)
     {
         public readonly int Vectors = vectors;
         public readonly int Depth = depth;
@@ -146,6 +157,9 @@ internal readonly struct LinearPanels(
         /// <summary>Those that exist; the panel may be wider.</summary>
         public readonly int Columns = columns;
         public readonly float* B = b;
+
+        /// <summary>From one row of B to the next.</summary>
+        public readonly long Step = step;
         public readonly int Start = start;
         public readonly float* Bias = bias;
     }
@@ -157,23 +171,29 @@ internal readonly struct LinearPanels(
     private static unsafe void Rows<TLane>(in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, long cn)
         where TLane : unmanaged, ICpuLane<TLane>
     {
-        // Sixteen registers hold 4×3 sums and their operands; thirty-two hold 8×3.
-        int step = TLane.Count == 16 ? 8 : 4, width = run.Vectors * TLane.Count;
+        int width = run.Vectors * TLane.Count;
         bool whole = run.Columns == width && cn == 1;
         float* aside = stackalloc float[RowsPerBlock * LinearGrid.MostVectors * 16];
-        for (int m = 0; m < rows; m += step, c += step * cm)
+        for (int m = 0, count; m < rows; m += count, c += count * cm)
         {
-            int count = Math.Min(step, rows - m);
+            count = Together<TLane>(rows - m);
             float* from = a + (m / RowsPerBlock * steps.Block) + (m % RowsPerBlock * steps.Across);
             float* block = whole ? c : aside;
             (long pitch, int blockStart) = whole ? (cm, run.Start) : (width, LinearStart.Zero);
-            if (TLane.Count == 16)
+            switch (count)
             {
-                Columns<TLane, Eight>(in run, from, steps, count, block, pitch, blockStart);
-            }
-            else
-            {
-                Columns<TLane, Four>(in run, from, steps, count, block, pitch, blockStart);
+                case 8:
+                    Columns<TLane, Eight>(in run, from, steps, block, pitch, blockStart);
+                    break;
+                case 4:
+                    Columns<TLane, Four>(in run, from, steps, block, pitch, blockStart);
+                    break;
+                case 2:
+                    Columns<TLane, Two>(in run, from, steps, block, pitch, blockStart);
+                    break;
+                default:
+                    Columns<TLane, One>(in run, from, steps, block, pitch, blockStart);
+                    break;
             }
 
             if (!whole)
@@ -183,33 +203,38 @@ internal readonly struct LinearPanels(
         }
     }
 
+    /// <summary>Rows of the next sums: a power of two. Sixteen registers hold 4×3 sums and their operands, thirty-two hold 8×3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Together<TLane>(int rows)
+        where TLane : unmanaged, ICpuLane<TLane> => rows >= 8 && TLane.Count == 16 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+
     private static unsafe void Columns<TLane, TRows>(
-        in PanelRun run, float* a, Steps steps, int rows, float* c, long cm, int start)
+        in PanelRun run, float* a, Steps steps, float* c, long cm, int start)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
     {
         switch (run.Vectors)
         {
             case 3:
-                MicroKernel<TLane, TRows, Three>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
+                MicroKernel<TLane, TRows, Three>(run.Depth, a, steps.Across, steps.Along, run.B, run.Step, c, cm, start, run.Bias);
                 break;
             case 2:
-                MicroKernel<TLane, TRows, Two>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
+                MicroKernel<TLane, TRows, Two>(run.Depth, a, steps.Across, steps.Along, run.B, run.Step, c, cm, start, run.Bias);
                 break;
             default:
-                MicroKernel<TLane, TRows, One>(run.Depth, a, steps.Across, steps.Along, rows, run.B, c, cm, start, run.Bias);
+                MicroKernel<TLane, TRows, One>(run.Depth, a, steps.Across, steps.Along, run.B, run.Step, c, cm, start, run.Bias);
                 break;
         }
     }
 
-    /// <summary>Eight rows (four where registers are few) × up to three vectors of C in registers.</summary>
+    /// <summary>Up to eight rows (four where registers are few) × up to three vectors of C in registers.</summary>
     /// <remarks>
     /// Every sum is a local of its own, and nothing is called while they live: gathered in structs, or kept across a
     /// call, the JIT puts them in memory, which is three to four times slower.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void MicroKernel<TLane, TRows, TVectors>(
-        int depth, float* a, long across, long along, int rows, float* b, float* c, long cm, int start, float* bias)
+        int depth, float* a, long across, long along, float* b, long step, float* c, long cm, int start, float* bias)
         where TLane : unmanaged, ICpuLane<TLane>
         where TRows : struct, ICount
         where TVectors : struct, ICount
@@ -225,7 +250,7 @@ internal readonly struct LinearPanels(
         int width = TVectors.Value * TLane.Count;
 
         // By the time that the sums are complete, the results that they are added to have arrived.
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < TRows.Value; r++)
         {
             for (int n = 0; n < width; n += 16)
             {
@@ -252,18 +277,26 @@ internal readonly struct LinearPanels(
             x0 = TLane.Fma(v0, bx, x0);
             y0 = TVectors.Value > 1 ? TLane.Fma(v0, by, y0) : y0;
             z0 = TVectors.Value > 2 ? TLane.Fma(v0, bz, z0) : z0;
-            TLane v1 = TLane.Of(a[across]);
-            x1 = TLane.Fma(v1, bx, x1);
-            y1 = TVectors.Value > 1 ? TLane.Fma(v1, by, y1) : y1;
-            z1 = TVectors.Value > 2 ? TLane.Fma(v1, bz, z1) : z1;
-            TLane v2 = TLane.Of(a[across2]);
-            x2 = TLane.Fma(v2, bx, x2);
-            y2 = TVectors.Value > 1 ? TLane.Fma(v2, by, y2) : y2;
-            z2 = TVectors.Value > 2 ? TLane.Fma(v2, bz, z2) : z2;
-            TLane v3 = TLane.Of(a[across3]);
-            x3 = TLane.Fma(v3, bx, x3);
-            y3 = TVectors.Value > 1 ? TLane.Fma(v3, by, y3) : y3;
-            z3 = TVectors.Value > 2 ? TLane.Fma(v3, bz, z3) : z3;
+            if (TRows.Value > 1)
+            {
+                TLane v1 = TLane.Of(a[across]);
+                x1 = TLane.Fma(v1, bx, x1);
+                y1 = TVectors.Value > 1 ? TLane.Fma(v1, by, y1) : y1;
+                z1 = TVectors.Value > 2 ? TLane.Fma(v1, bz, z1) : z1;
+            }
+
+            if (TRows.Value > 2)
+            {
+                TLane v2 = TLane.Of(a[across2]);
+                x2 = TLane.Fma(v2, bx, x2);
+                y2 = TVectors.Value > 1 ? TLane.Fma(v2, by, y2) : y2;
+                z2 = TVectors.Value > 2 ? TLane.Fma(v2, bz, z2) : z2;
+                TLane v3 = TLane.Of(a[across3]);
+                x3 = TLane.Fma(v3, bx, x3);
+                y3 = TVectors.Value > 1 ? TLane.Fma(v3, by, y3) : y3;
+                z3 = TVectors.Value > 2 ? TLane.Fma(v3, bz, z3) : z3;
+            }
+
             if (TRows.Value > 4)
             {
                 TLane v4 = TLane.Of(*a4);
@@ -286,46 +319,27 @@ internal readonly struct LinearPanels(
 
             a += along;
             a4 += along;
-            b += width;
+            b += step;
         }
 
         Finish<TLane, TVectors>(x0, y0, z0, c, start, bias);
-        if (rows > 1)
+        if (TRows.Value > 1)
         {
             Finish<TLane, TVectors>(x1, y1, z1, c + (1 * cm), start, bias);
         }
 
-        if (rows > 2)
+        if (TRows.Value > 2)
         {
             Finish<TLane, TVectors>(x2, y2, z2, c + (2 * cm), start, bias);
-        }
-
-        if (rows > 3)
-        {
             Finish<TLane, TVectors>(x3, y3, z3, c + (3 * cm), start, bias);
         }
 
         if (TRows.Value > 4)
         {
-            if (rows > 4)
-            {
-                Finish<TLane, TVectors>(x4, y4, z4, c + (4 * cm), start, bias);
-            }
-
-            if (rows > 5)
-            {
-                Finish<TLane, TVectors>(x5, y5, z5, c + (5 * cm), start, bias);
-            }
-
-            if (rows > 6)
-            {
-                Finish<TLane, TVectors>(x6, y6, z6, c + (6 * cm), start, bias);
-            }
-
-            if (rows > 7)
-            {
-                Finish<TLane, TVectors>(x7, y7, z7, c + (7 * cm), start, bias);
-            }
+            Finish<TLane, TVectors>(x4, y4, z4, c + (4 * cm), start, bias);
+            Finish<TLane, TVectors>(x5, y5, z5, c + (5 * cm), start, bias);
+            Finish<TLane, TVectors>(x6, y6, z6, c + (6 * cm), start, bias);
+            Finish<TLane, TVectors>(x7, y7, z7, c + (7 * cm), start, bias);
         }
     }
 
@@ -358,6 +372,12 @@ internal readonly struct LinearPanels(
     /// <summary>Copies a block of whole vectors to where the elements that exist stand.</summary>
     private static unsafe void Scatter(float* block, int width, float* c, long cm, long cn, int rows, int columns, int start, float* bias)
     {
+        if (cm == 1 && start != LinearStart.Bias && rows == RowsPerBlock && Avx.IsSupported)
+        {
+            Turn(block, width, c, cn, columns, start);
+            return;
+        }
+
         for (int r = 0; r < rows; r++, c += cm, block += width)
         {
             int n = 0;
@@ -372,6 +392,18 @@ internal readonly struct LinearPanels(
                 float from = start == LinearStart.Zero ? 0f : start == LinearStart.Add ? c[n * cn] : bias[n];
                 c[n * cn] = block[n] + from;
             }
+        }
+    }
+
+    /// <summary>Eight rows of the block become the first eight elements of each row of a transposed C, which starts from no bias.</summary>
+    private static unsafe void Turn(float* block, int width, float* c, long cn, int columns, int start)
+    {
+        float* turned = stackalloc float[LinearGrid.MostVectors * 16 * RowsPerBlock];
+        LinearPanelPack.Pack(block, width, 1, RowsPerBlock, RowsPerBlock, columns, turned);
+        for (int n = 0; n < columns; n++, c += cn, turned += RowsPerBlock)
+        {
+            Vector256<float> from = start == LinearStart.Zero ? default : Vector256.Load(c);
+            Vector256.Store(Vector256.Load(turned) + from, c);
         }
     }
 
