@@ -2,9 +2,23 @@ using DimIlgpu.Kernels;
 
 namespace DimIlgpu.Bench;
 
-/// <summary>Random inputs: zeros run faster than real data on some hardware.</summary>
+/// <summary>What operators are measured on. Random inputs: zeros run faster than real data on some hardware.</summary>
 internal static class Inputs
 {
+    /// <summary>
+    /// Tokens and channels: 16,384 of 768, or what DiM-XL/2 has at batch 64 and 256 tokens where a network would run in bfloat16.
+    /// </summary>
+    /// <param name="device">The device.</param>
+    /// <param name="inMixer">Whether the operator is one of the mixer, which has twice the channels of the residual stream.</param>
+    public static Shape Tokens(this Device device, bool inMixer = false) =>
+        new(16384, device.ActivationType != ElementType.BFloat16 ? 768 : inMixer ? 2304 : 1152);
+
+    /// <summary>Tokens of a sample of <see cref="Tokens"/>, and so 16 samples or 64.</summary>
+    public static int SampleLength(this Device device) => device.ActivationType == ElementType.BFloat16 ? 256 : 1024;
+
+    /// <summary>Bytes of an element of what flows between the operators of a network; the residual stream has 4 in any case.</summary>
+    public static double ActivationBytes(this Device device) => device.ActivationType == ElementType.BFloat16 ? 2 : 4;
+
     // Drawing the billions of a GPU's inputs would take longer than the rest. An odd length: no two rows are the same.
     private const int MostDrawn = (1 << 22) - 1;
 

@@ -15,10 +15,11 @@ public sealed record CheckedResult(string Name, double Error, double Limit)
 /// <summary>Holds the kernels that are timed against their references, in a second or two and without the test suite.</summary>
 public static class KernelCheck
 {
-    /// <summary>Checks the products, the scan, the convolution and the norm, forward and backward.</summary>
+    /// <summary>Checks the products, the scan and the operators bound by memory, forward and backward; the last with the device's activations.</summary>
     /// <param name="device">Where to run.</param>
     public static IEnumerable<CheckedResult> Run(Device device) =>
-        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. Scan(device, 2, 300, 160), .. Convolution(device), .. Norm(device)];
+        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. Scan(device, 2, 300, 160), .. Convolution(device), .. Norm(device),
+            .. Gates(device), .. Sums(device), .. Moves(device)];
 
     private static CheckedResult[] Products(Device device, int m, int n, int k, int batch)
     {
@@ -73,18 +74,20 @@ public static class KernelCheck
     {
         const int Rows = 200, Length = 100, Channels = 96, Width = 4;
         using Arena arena = new(device);
-        double[] x = Random(30, Rows * Channels), weight = Random(31, 2 * Width * Channels), bias = Random(32, 2 * Channels), du = Random(33, 2 * x.Length);
-        Tensor[] inputs = [.. new[] { x, weight, bias }.Select(v => Upload(arena, v, Channels))];
-        Tensor u = Poisoned(arena, new(2 * Rows, Channels));
+        ElementType type = device.ActivationType;
+        double[] x = Random(30, Rows * Channels, type), weight = Random(31, 2 * Width * Channels), bias = Random(32, 2 * Channels);
+        double[] du = Random(33, 2 * x.Length, type);
+        Tensor[] inputs = [Upload(arena, x, Channels, type), Upload(arena, weight, Channels), Upload(arena, bias, Channels)];
+        Tensor u = Poisoned(arena, new(2 * Rows, Channels), type);
         CausalConvolution.Forward(device, inputs[0], inputs[1], inputs[2], u, Length);
-        Sink[] to = [.. inputs.Select(i => new Sink(Poisoned(arena, i.Shape), Add: false))];
-        CausalConvolution.Backward(device, inputs[0], inputs[1], inputs[2], Upload(arena, du, Channels), to[0], to[1], to[2], Length);
+        Sink[] to = [.. inputs.Select(i => new Sink(Poisoned(arena, i.Shape, i.ElementType), Add: false))];
+        CausalConvolution.Backward(device, inputs[0], inputs[1], inputs[2], Upload(arena, du, Channels, type), to[0], to[1], to[2], Length);
         double[][] gradients = CausalConvolutionReference.Adjoint(x, weight, bias, du, Length);
         string[] names = ["dx", "dweight", "dbias"];
         return
         [
-            Compare("causal-convolution u", u, CausalConvolutionReference.Forward(x, weight, bias, Length), 1e-5),
-            .. names.Select((name, i) => Compare($"causal-convolution {name}", to[i].Tensor, gradients[i], 1e-5)),
+            Compare("causal-convolution u", u, CausalConvolutionReference.Forward(x, weight, bias, Length)),
+            .. names.Select((name, i) => Compare($"causal-convolution {name}", to[i].Tensor, gradients[i])),
         ];
     }
 
@@ -92,20 +95,118 @@ public static class KernelCheck
     {
         const int Samples = 2, Rows = 100, Columns = 1152;
         using Arena arena = new(device);
-        double[] x = Random(40, Rows * Columns), shift = Random(41, Samples * Columns), scale = Random(42, Samples * Columns), dh = Random(43, x.Length);
+        double[] x = Random(40, Rows * Columns), shift = Random(41, Samples * Columns), scale = Random(42, Samples * Columns), dh = Random(43, x.Length, device.ActivationType);
         Tensor[] inputs = [.. new[] { x, shift, scale }.Select(v => Upload(arena, v, Columns))];
-        Tensor h = Poisoned(arena, inputs[0].Shape), statistics = arena.Rent(new(Rows, 2));
+        Tensor h = Poisoned(arena, inputs[0].Shape, device.ActivationType), statistics = arena.Rent(new(Rows, 2));
         LayerNorm.Forward(device, inputs[0], inputs[1], inputs[2], h, statistics);
         Sink[] to = [.. inputs.Select(i => new Sink(Poisoned(arena, i.Shape), Add: false))];
-        LayerNorm.Backward(device, inputs[0], inputs[2], statistics, Upload(arena, dh, Columns), to[0], to[1], to[2]);
+        LayerNorm.Backward(device, inputs[0], inputs[2], statistics, Upload(arena, dh, Columns, device.ActivationType), to[0], to[1], to[2]);
         double[][] gradients = LayerNormReference.Adjoint(x, scale, dh, Columns);
         string[] names = ["dx", "dshift", "dscale"];
         return
         [
-            Compare("layer-norm h", h, LayerNormReference.Forward(x, shift, scale, Columns), 1e-5),
-            .. names.Select((name, i) => Compare($"layer-norm {name}", to[i].Tensor, gradients[i], 1e-5)),
+            Compare("layer-norm h", h, LayerNormReference.Forward(x, shift, scale, Columns)),
+            .. names.Select((name, i) => Compare($"layer-norm {name}", to[i].Tensor, gradients[i])),
         ];
     }
+
+    private static CheckedResult[] Gates(Device device)
+    {
+        const int Samples = 2, Rows = 75, Columns = 292;
+        using Arena arena = new(device);
+        ElementType type = device.ActivationType;
+        double[] x = Random(50, Samples * Rows * Columns), gate = Random(51, Samples * Columns), seed = Random(52, x.Length);
+        double[] o = Random(53, x.Length, type), y = Random(54, 2 * x.Length, type), dg = Random(55, x.Length, type);
+        double[] perRow = [.. x.Select((_, i) => gate[(i / Columns / Rows * Columns) + (i % Columns)])];
+        Tensor gates = Upload(arena, gate, Columns), os = Upload(arena, o, Columns, type), result = Poisoned(arena, new(Samples * Rows, Columns));
+        Tensor dx = Poisoned(arena, result.Shape), dgate = Poisoned(arena, gates.Shape), branch = Poisoned(arena, result.Shape, type);
+        GatedResidual.Forward(device, Upload(arena, x, Columns), gates, os, result);
+        GatedResidual.Backward(device, gates, os, Upload(arena, seed, Columns), new(dx, Add: false), new(dgate, Add: false), new(branch, Add: false));
+
+        Tensor ys = Upload(arena, y, Columns, type), g = Poisoned(arena, result.Shape, type), dy = Poisoned(arena, ys.Shape, type), dz = Poisoned(arena, g.Shape, type);
+        SumGate.Forward(device, ys, os, g, divide: true);
+        SumGate.Backward(device, ys, os, Upload(arena, dg, Columns, type), new(dy, Add: false), new(dz, Add: false), divide: true);
+        double[] silu = [.. o.Select(v => v / (1 + Math.Exp(-v)))];
+        double[] slope = [.. o.Select(v => 1 / (1 + Math.Exp(-v))).Zip(o, (s, v) => s * (1 + (v * (1 - s))))];
+        double[] direction = [.. dg.Zip(silu, (d, s) => d * s / 2)];
+        return
+        [
+            Compare("gated-residual y", result, GatedResidualReference.Forward(x, gate, o, Columns)),
+            Compare("gated-residual dx", dx, seed),
+            Compare("gated-residual dgate", dgate, ColumnSumReference.Forward([.. seed.Zip(o, (a, b) => a * b)], Samples, Columns)),
+            Compare("gated-residual do", branch, [.. seed.Zip(perRow, (a, b) => a * b)]),
+            Compare("sum-gate g", g, SumGateReference.Forward(y, o, divide: true)),
+            Compare("sum-gate dy", dy, [.. direction, .. direction]),
+            Compare("sum-gate dz", dz, [.. dg.Select((d, i) => d * (y[i] + y[i + x.Length]) * slope[i] / 2)]),
+        ];
+    }
+
+    private static CheckedResult[] Sums(Device device)
+    {
+        const int Groups = 2, Rows = 1100, Columns = 260;
+        using Arena arena = new(device);
+        ElementType type = device.ActivationType;
+        double[] x = [.. Random(60, Groups * Rows * Columns, type).Select(v => 4 * v)], bias = Random(61, Groups * Columns), dy = Random(62, x.Length, type);
+        Tensor xs = Upload(arena, x, Columns, type), y = Poisoned(arena, xs.Shape, type), dx = Poisoned(arena, xs.Shape, type);
+        Tensor biases = Upload(arena, bias, Columns), dbias = Poisoned(arena, biases.Shape), sum = Poisoned(arena, biases.Shape), norm = Poisoned(arena, new(1, 1));
+        Softplus.Forward(device, xs, biases, y);
+        double[] stored = [.. y.ToArray().Select(v => (double)v)], gradient = [.. stored.Zip(dy, (v, d) => d * (1 - Math.Exp(-v)))];
+        Softplus.Backward(device, y, Upload(arena, dy, Columns, type), new(dx, Add: false), new(dbias, Add: false));
+        ColumnSum.Forward(device, xs, new(sum, Add: false));
+        SquaredNorm.Update(device, Upload(arena, x, Columns), norm);
+        return
+        [
+            Compare("softplus y", y, SoftplusReference.Forward(x, bias, Groups, Columns)),
+            Compare("softplus dx", dx, gradient),
+            Compare("softplus db", dbias, ColumnSumReference.Forward(gradient, Groups, Columns)),
+            Compare("column-sum y", sum, ColumnSumReference.Forward(x, Groups, Columns)),
+            Compare("squared-norm y", norm, [SquaredNormReference.Update(x)]),
+        ];
+    }
+
+    private static CheckedResult[] Moves(Device device)
+    {
+        const int Rows = 3, Columns = 4608, Batch = 9;
+        using Arena arena = new(device);
+        PatchLayout layout = new(1, 12, 16, 4, 1, 2);
+        double[] images = Random(70, Batch * layout.SampleLength), seed = Random(71, images.Length);
+        Tensor samples = Upload(arena, images, layout.SampleLength), patches = Poisoned(arena, new(Batch * layout.Tokens, layout.PatchLength));
+        Tensor back = Poisoned(arena, samples.Shape), table = Poisoned(arena, new(1, layout.SampleLength));
+        Patches.Patchify(device, samples, new(patches, Add: false), layout);
+        Patches.Unpatchify(device, patches, new(back, Add: false), layout);
+        AddTable.Backward(device, Upload(arena, seed, layout.SampleLength), null, new Sink(table, Add: false));
+
+        double[][] x = [.. Enumerable.Range(72, 4).Select(i => Random(i, Rows * Columns))];
+        double[] k = [.. new[] { 0.3f, -3, -2, 0, 0.01f, -9.8125f, -9.1875f, 1, 0.5f, -4, -1, 1 }.Select(v => (double)v)], dbits = Random(76, Rows);
+        Tensor[] inputs = [.. x.Select(v => Upload(arena, v, Columns))];
+        Tensor coefficients = Upload(arena, k, VariationalBound.Width), bits = Poisoned(arena, new(Rows, 1)), dvariance = Poisoned(arena, inputs[3].Shape);
+        VariationalBound.Forward(device, inputs[0], inputs[1], inputs[2], inputs[3], coefficients, bits);
+        VariationalBound.Backward(device, inputs[0], inputs[1], inputs[2], inputs[3], coefficients, Upload(arena, dbits, 1), new(dvariance, Add: false));
+        return
+        [
+            Compare("patches patchify", patches, PatchesReference.Patchify(images, layout)),
+            Compare("patches unpatchify", back, images),
+            Compare("add-table dtable", table, ColumnSumReference.Forward(seed, 1, layout.SampleLength)),
+            Compare("variational-bound y", bits, VariationalBoundReference.Forward(x[0], x[1], x[2], x[3], k, Columns), 5e-5),
+            Compare("variational-bound dv", dvariance, BoundSlope(x, k, dbits, Columns), 5e-5),
+        ];
+    }
+
+    /// <summary>Central differences, each element of which reaches its own row alone.</summary>
+    private static double[] BoundSlope(double[][] x, double[] k, double[] dbits, int columns)
+    {
+        const double Step = 1e-5;
+        return [.. Enumerable.Range(0, x[3].Length).Select(i =>
+        {
+            double[] At(double offset) => VariationalBoundReference.Forward(
+                [x[0][i]], [x[1][i]], [x[2][i]], [x[3][i] + offset], k[(4 * (i / columns))..((4 * (i / columns)) + 4)], 1);
+            return dbits[i / columns] * (At(Step)[0] - At(-Step)[0]) / (2 * Step) / columns;
+        })];
+    }
+
+    /// <summary>The error of a result that is stored as it is: bfloat16 keeps 8 bits of it.</summary>
+    private static CheckedResult Compare(string name, Tensor result, double[] reference) =>
+        Compare(name, result, reference, result.ElementType == ElementType.BFloat16 ? 4e-3 : 1e-5);
 
     private static CheckedResult Compare(string name, Tensor result, double[] reference, double limit)
     {
@@ -113,23 +214,27 @@ public static class KernelCheck
         return new(name, Math.Sqrt(difference / reference.Sum(v => v * v)), limit);
     }
 
-    private static double[] Random(int seed, int count)
+    private static double[] Random(int seed, int count, ElementType type = ElementType.Float32)
     {
         Random random = new(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => (double)((2 * random.NextSingle()) - 1))];
+        return [.. Enumerable.Range(0, count).Select(_ => Stored((2 * random.NextSingle()) - 1, type))];
     }
 
-    private static Tensor Upload(Arena arena, double[] values, int columns)
+    /// <summary>What is left of a value that is stored: the upper half of its bits where it is bfloat16.</summary>
+    private static double Stored(float value, ElementType type) =>
+        type == ElementType.BFloat16 ? BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) & ~0xffff) : value;
+
+    private static Tensor Upload(Arena arena, double[] values, int columns, ElementType type = ElementType.Float32)
     {
-        Tensor tensor = arena.Rent(new(values.Length / columns, columns));
+        Tensor tensor = arena.Rent(new(values.Length / columns, columns), type: type);
         tensor.Upload(Array.ConvertAll(values, v => (float)v));
         return tensor;
     }
 
     /// <summary>NaN wherever nothing is written.</summary>
-    private static Tensor Poisoned(Arena arena, Shape shape)
+    private static Tensor Poisoned(Arena arena, Shape shape, ElementType type = ElementType.Float32)
     {
-        Tensor tensor = arena.Rent(shape);
+        Tensor tensor = arena.Rent(shape, type: type);
         float[] values = new float[shape.Length];
         Array.Fill(values, float.NaN);
         tensor.Upload(values);

@@ -8,7 +8,7 @@ public sealed class AddTableBenchmark : IBenchmark
     /// <inheritdoc/>
     public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena)
     {
-        Tensor x = arena.Random(new(64 * 256, 768)), table = arena.Random(new(256, 768));
+        Tensor x = arena.Random(device.Tokens()), table = arena.Random(new(256, x.Columns));
         yield return new(
             "add-table.forward", $"{x.Shape}", Bound.Memory, 8.0 * x.Shape.Length, () => AddTable.Forward(device, x, table, x));
         yield return new(

@@ -11,6 +11,9 @@ internal struct FloatQuad : IStored<FloatQuad, FloatQuad>, IAdditionOperators<Fl
 
     public FloatQuad(float x, float y, float z, float w) => (this.X, this.Y, this.Z, this.W) = (x, y, z, w);
 
+    /// <summary>The same value four times.</summary>
+    public static FloatQuad Of(float value) => new(value, value, value, value);
+
     public static int Count => 4;
 
     public readonly FloatQuad Value => this;
@@ -59,4 +62,15 @@ internal struct FloatQuad : IStored<FloatQuad, FloatQuad>, IAdditionOperators<Fl
     /// <summary>2^(x·y).</summary>
     public static FloatQuad Exp2(float x, FloatQuad y) => new(
         SpecialFunctions.Exp2(x * y.X), SpecialFunctions.Exp2(x * y.Y), SpecialFunctions.Exp2(x * y.Z), SpecialFunctions.Exp2(x * y.W));
+
+    /// <summary>σ(x).</summary>
+    public static FloatQuad Sigmoid(FloatQuad x) => new(
+        SpecialFunctions.Sigmoid(x.X), SpecialFunctions.Sigmoid(x.Y), SpecialFunctions.Sigmoid(x.Z), SpecialFunctions.Sigmoid(x.W));
+
+    /// <summary>ln(1 + e^x).</summary>
+    public static FloatQuad Softplus(FloatQuad x) => new(
+        SpecialFunctions.Softplus(x.X), SpecialFunctions.Softplus(x.Y), SpecialFunctions.Softplus(x.Z), SpecialFunctions.Softplus(x.W));
+
+    /// <summary>The slope of softplus by its result: 1 − e^−y.</summary>
+    public static FloatQuad SoftplusSlope(FloatQuad y) => Of(1f) - Exp2(-SpecialFunctions.LogTwoE, y);
 }

@@ -31,6 +31,25 @@ internal static class Stored
     /// <summary>Whether a tensor has an element type, and every row of it starts at a multiple of <paramref name="count"/> elements.</summary>
     public static bool Fits(Tensor tensor, ElementType type, int count) => tensor.ElementType == type && IsAligned(tensor, count);
 
+    /// <summary>
+    /// Whether a GPU can read tensors four elements at a time: those of the residual stream, all stored alike, and one of a
+    /// branch, stored as the stream is or in bfloat16.
+    /// </summary>
+    public static bool IsMixed(Device device, Tensor stream, Tensor branch, params ReadOnlySpan<Tensor> others)
+    {
+        bool fits = device.Kind != DeviceKind.Cpu && IsAligned(stream, 4) && IsAligned(branch, 4)
+            && (branch.ElementType == stream.ElementType || branch.ElementType == ElementType.BFloat16);
+        foreach (Tensor other in others)
+        {
+            fits &= Fits(other, stream.ElementType, 4);
+        }
+
+        return fits;
+    }
+
+    /// <summary>Whether a GPU can read tensors of one type four elements at a time.</summary>
+    public static bool IsQuad(Device device, Tensor tensor, params ReadOnlySpan<Tensor> others) => IsMixed(device, tensor, tensor, others);
+
     /// <summary>Whether every row starts at a multiple of <paramref name="count"/> elements, 2 or 4, and ends at one.</summary>
     public static bool IsAligned(Tensor tensor, int count) =>
         tensor.Memory.Phase % count == 0 && tensor.Columns % count == 0 && (tensor.Pitch % count == 0 || tensor.Rows == 1);

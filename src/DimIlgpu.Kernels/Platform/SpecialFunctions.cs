@@ -1,4 +1,5 @@
 using System.Reflection;
+using ILGPU.Algorithms;
 using ILGPU.Backends.OpenCL;
 using ILGPU.Backends.PTX;
 using ILGPU.IR;
@@ -10,7 +11,10 @@ namespace DimIlgpu.Kernels;
 /// <summary>Functions that GPUs have as one instruction.</summary>
 internal static class SpecialFunctions
 {
-    private const float LogTwoE = 1.44269504f;
+    /// <summary>log₂ e.</summary>
+    public const float LogTwoE = 1.44269504f;
+
+    private const float LnTwo = 0.693147181f;
 
     /// <summary>2^x; 0 where CUDA's would be subnormal.</summary>
     /// <remarks>
@@ -25,14 +29,33 @@ internal static class SpecialFunctions
     [IntrinsicImplementation]
     public static float Reciprocal(float x) => 1f / x;
 
+    /// <summary>log₂ x of a normal number.</summary>
+    /// <remarks>ILGPU's own asks CUDA to read subnormal arguments, for which ptxas adds a comparison, a scaling and a sum.</remarks>
+    [IntrinsicImplementation]
+    public static float Log2(float x) => MathF.Log2(x);
+
     /// <summary>σ(x) = 1 / (1 + 2^(−x·log₂e)): two special functions.</summary>
     public static float Sigmoid(float x) => Reciprocal(1f + Exp2(x * -LogTwoE));
+
+    /// <summary>ln(1 + e^x), by the formulas of <see cref="ThreadLane"/>: two special functions.</summary>
+    public static float Softplus(float x)
+    {
+        float u = Exp2(XMath.Min(x, 20f) * LogTwoE);
+        float p = (-1f / 6f * u) + 0.2f;
+        p = (p * u) - 0.25f;
+        p = (p * u) + (1f / 3f);
+        p = (p * u) - 0.5f;
+        p = (p * u) + 1f;
+        float log = u > 0.1f ? Log2(1f + u) * LnTwo : p * u;
+        return x > 20f ? x : log;
+    }
 
     /// <summary>Tells ILGPU what to print for each back end.</summary>
     public static void Register(IntrinsicImplementationManager manager)
     {
         Register(manager, nameof(Exp2), nameof(PtxExp2), nameof(OpenClExp2));
         Register(manager, nameof(Reciprocal), nameof(PtxReciprocal), nameof(OpenClReciprocal));
+        Register(manager, nameof(Log2), nameof(PtxLog2), nameof(OpenClLog2));
     }
 
     private static void Register(IntrinsicImplementationManager manager, string name, string ptx, string openCl)
@@ -48,11 +71,17 @@ internal static class SpecialFunctions
     private static void PtxReciprocal(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
         PrintPtx(generator, value, "rcp.approx.ftz.f32");
 
+    private static void PtxLog2(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        PrintPtx(generator, value, "lg2.approx.ftz.f32");
+
     private static void OpenClExp2(CLBackend backend, CLCodeGenerator generator, Value value) =>
         PrintOpenCl(generator, value, "exp2");
 
     private static void OpenClReciprocal(CLBackend backend, CLCodeGenerator generator, Value value) =>
         PrintOpenCl(generator, value, "native_recip");
+
+    private static void OpenClLog2(CLBackend backend, CLCodeGenerator generator, Value value) =>
+        PrintOpenCl(generator, value, "log2");
 
     private static void PrintPtx(PTXCodeGenerator generator, Value value, string instruction)
     {

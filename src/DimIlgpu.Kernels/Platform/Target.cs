@@ -31,9 +31,16 @@ internal readonly struct Target(Floats memory, int pitch, int mode)
         where TStored : unmanaged, IStored<TStored, TValue>
         where TValue : unmanaged, IAdditionOperators<TValue, TValue, TValue>
     {
+        if (mode == Accumulate)
+        {
+            // As a whole: read through its place in memory its words would be loaded one by one.
+            TStored before = view[offset];
+            value = before.Value + value;
+        }
+
         if (mode != Unwanted)
         {
-            view[offset] = TStored.From(mode == Accumulate ? view[offset].Value + value : value);
+            view[offset] = TStored.From(value);
         }
     }
 

@@ -172,6 +172,33 @@ public sealed class DiffusionMambaTests
         Assert.InRange(Distance(results[0].Gradient, results[1].Gradient), 1e-5, 0.03);
     }
 
+    // Those are for tensors of any mixture and alignment, and slower.
+    [Theory, MemberData(nameof(MixedDevices))]
+    public void A_step_in_bfloat16_takes_no_kernel_that_a_CPU_has_too(TestDevice kind)
+    {
+        Assert.SkipUnless(Devices.IsPresent(kind), $"This machine has no {kind}.");
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using DiffusionMamba network = new(Small, device);
+        Randomize(network, 0.3f);
+        using Arena arena = new(device);
+        using Tape tape = new(device);
+        HashSet<string> launched = [];
+        device.Launching = kernel => launched.Add(kernel.Name.Split('`')[0]);
+        NetworkOutput output = Run(network, tape, arena);
+        Shape shape = output.Prediction.Value.Shape;
+        tape.Backward(output.Prediction, arena.Upload(Data.Random(3, (int)shape.Length), shape));
+        device.Launching = null;
+        string[] operators = ["CausalConvolution", "GatedResidual", "LayerNorm", "Softplus", "SumGate"];
+        Assert.All(operators, name =>
+        {
+            Assert.Contains(launched, kernel => kernel.StartsWith($"{name}Forward", StringComparison.Ordinal));
+            Assert.Contains(launched, kernel => kernel.StartsWith($"{name}Backward", StringComparison.Ordinal));
+            Assert.DoesNotContain($"{name}Forward", launched);
+            Assert.DoesNotContain($"{name}Backward", launched);
+        });
+    }
+
     [Fact]
     public void Sizes_that_do_not_fit_are_refused_by_name()
     {

@@ -30,4 +30,19 @@ public sealed class ColumnSumTests
         ColumnSum.Forward(lease.Device, arena.Upload(x, new(2 * rows, columns)), new(y, Add: true));
         y.ShouldBe([.. ColumnSumReference.Forward(x, 2, columns).Select((sum, i) => sum + i + 1)], 2e-5, 2e-5);
     }
+
+    public static TheoryData<TestDevice> FastDevices => [.. Devices.Fast];
+
+    // So many sums that each thread of a GPU has one; the number of parts is no multiple of what is read at once.
+    [Theory, MemberData(nameof(FastDevices))]
+    public void Many_narrow_sums_are_added_up(TestDevice kind)
+    {
+        const int groups = 8300, parts = 20, columns = 32;
+        using DeviceLease lease = Devices.Open(kind);
+        using Arena arena = new(lease.Device);
+        double[] x = Data.Random(1, groups * parts * columns), before = Data.Random(2, groups * columns);
+        Tensor y = arena.Upload(before, new(groups, columns));
+        ColumnSum.Fold(lease.Device, arena.Upload(x, new(groups * parts, columns)), parts, new(y, Add: true));
+        y.ShouldBe([.. ColumnSumReference.Forward(x, groups, columns).Zip(before, (a, b) => a + b)], 2e-5, 2e-5);
+    }
 }

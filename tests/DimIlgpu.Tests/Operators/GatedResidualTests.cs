@@ -62,6 +62,43 @@ public sealed class GatedResidualTests
         stream.ShouldBe(GatedResidualReference.Forward(x, gate, o, 24), 1e-6, 1e-6);
     }
 
+    public static TheoryData<TestDevice, int> Mixtures =>
+        [.. from kind in Devices.Gpus from tokens in new[] { 1, 5, 39 } select (kind, tokens)];
+
+    // What a network in bfloat16 does: the residual stream and its gate stay float32.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(Mixtures))]
+    public void A_float32_stream_with_a_bfloat16_branch_takes_the_kernels_of_GPUs(TestDevice kind, int tokens)
+    {
+        const int columns = 20;
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        Shape shape = new(2 * tokens, columns), samples = new(2, columns);
+        int count = (int)shape.Length;
+        double[] x = Data.Normal(1, count), gate = Data.Normal(2, 2 * columns), dy = Data.Normal(3, count);
+        double[] o = [.. Data.Normal(4, count).Select(Data.RoundToBFloat16)], before = Data.Random(5, count);
+        double[] gates = [.. x.Select((_, i) => gate[(i / columns / tokens * columns) + (i % columns)])];
+        Tensor os = arena.Upload(o, shape, ElementType.BFloat16), gateTensor = arena.Upload(gate, samples), y = arena.Rent(shape);
+        Tensor dx = arena.Upload(before, shape), dgate = arena.Rent(samples), branch = arena.Rent(shape, type: ElementType.BFloat16);
+        List<string> launched = [];
+        device.Launching = kernel => launched.Add(kernel.Name.Split('`')[0]);
+        GatedResidual.Forward(device, arena.Upload(x, shape), gateTensor, os, y);
+        GatedResidual.Backward(
+            device, gateTensor, os, arena.Upload(dy, shape), new(dx, Add: true), new(dgate, Add: false), new(branch, Add: false));
+        device.Launching = null;
+        Assert.Equal(["GatedResidualForwardGroups", "GatedResidualBackwardGroups", "ColumnSumFold"], launched);
+        y.ShouldBe(GatedResidualReference.Forward(x, gate, o, columns), 1e-6, 1e-6, "y");
+        dx.ShouldBe([.. dy.Zip(before, (a, b) => a + b)], 1e-6, 1e-6, "dx");
+        branch.ShouldBe([.. dy.Zip(gates, (a, b) => a * b)], 4e-3, 1e-6, "do");
+        double[] sums = new double[2 * columns];
+        for (int i = 0; i < count; i++)
+        {
+            sums[(i / columns / tokens * columns) + (i % columns)] += dy[i] * o[i];
+        }
+
+        dgate.ShouldBe(sums, 1e-5, 1e-5, "dgate");
+    }
+
     [Fact]
     public void A_checkpointed_block_keeps_its_input()
     {

@@ -43,6 +43,41 @@ public sealed class LayerNormTests
             return [[.. first.Chunk(columns).Zip(second.Chunk(columns), (a, b) => a.Concat(b)).SelectMany(r => r)]];
         });
 
+    public static TheoryData<TestDevice, int, int> Mixtures => [..
+        from kind in Devices.Gpus
+        from tokens in kind == TestDevice.Simt ? [3] : new[] { 5, 37 }
+        from columns in kind == TestDevice.Simt ? [20] : new[] { 24, 500, 1152 }
+        select (kind, tokens, columns)];
+
+    // What a network in bfloat16 does: the residual stream and its modulation stay float32.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(Mixtures))]
+    public void A_float32_stream_with_a_bfloat16_branch_takes_the_kernels_of_GPUs(TestDevice kind, int tokens, int columns)
+    {
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        Shape shape = new(2 * tokens, columns), samples = new(2, columns);
+        int count = (int)shape.Length;
+        double[] x = Data.Normal(1, count), shift = Data.Normal(2, 2 * columns), scale = Data.Normal(3, 2 * columns);
+        double[] dh = [.. Data.Random(4, count).Select(Data.RoundToBFloat16)], before = Data.Random(5, count);
+        Tensor xs = arena.Upload(x, shape), scales = arena.Upload(scale, samples), dx = arena.Upload(before, shape);
+        Tensor h = arena.Rent(shape, type: ElementType.BFloat16), statistics = arena.Rent(new(shape.Rows, 2));
+        Tensor dshift = arena.Rent(samples), dscale = arena.Rent(samples);
+        List<string> launched = [];
+        device.Launching = kernel => launched.Add(kernel.Name.Split('`')[0]);
+        LayerNorm.Forward(device, xs, arena.Upload(shift, samples), scales, h, statistics);
+        LayerNorm.Backward(
+            device, xs, scales, statistics, arena.Upload(dh, shape, ElementType.BFloat16), new(dx, Add: true),
+            new(dshift, Add: false), new(dscale, Add: false));
+        device.Launching = null;
+        Assert.Equal(["LayerNormForwardTeams", "LayerNormBackwardGroups", "ColumnSumFoldGroups"], launched);
+        h.ShouldBe(LayerNormReference.Forward(x, shift, scale, columns), 4e-3, 1e-5, "h");
+        double[][] gradients = LayerNormReference.Adjoint(x, scale, dh, columns);
+        dx.ShouldBe([.. gradients[0].Zip(before, (a, b) => a + b)], 1e-4, 1e-4, "dx");
+        dshift.ShouldBe(gradients[1], 1e-4, 1e-4, "dshift");
+        dscale.ShouldBe(gradients[2], 1e-4, 1e-4, "dscale");
+    }
+
     [Fact]
     public void The_references_adjoint_matches_central_differences()
     {

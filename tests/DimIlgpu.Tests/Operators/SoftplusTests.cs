@@ -18,6 +18,23 @@ public sealed class SoftplusTests
         (tape, x) => tape.Softplus(x[0], x[1]),
         x => SoftplusReference.Forward(x[0], x[1], 2, columns));
 
+    public static TheoryData<TestDevice> FastDevices => [.. Devices.Fast];
+
+    // Several parts of the bias's gradient, of unequal length.
+    [Theory, MemberData(nameof(FastDevices))]
+    public void The_gradient_of_many_rows_matches_the_reference(TestDevice kind)
+    {
+        const int rows = 131, columns = 12;
+        using DeviceLease lease = Devices.Open(kind);
+        using Arena arena = new(lease.Device);
+        double[] y = [.. Data.Random(1, 2 * rows * columns).Select(v => (double)(float)(3 * (v + 1)))], dy = Data.Random(2, y.Length);
+        double[] dx = [.. y.Zip(dy, (a, b) => b * (1 - Math.Exp(-a)))];
+        Tensor x = arena.Rent(new(2 * rows, columns)), bias = arena.Rent(new(2, columns), clear: true);
+        Softplus.Backward(lease.Device, arena.Upload(y, x.Shape), arena.Upload(dy, x.Shape), new(x, Add: false), new(bias, Add: true));
+        x.ShouldBe(dx, 1e-5, 1e-6, "dx");
+        bias.ShouldBe(ColumnSumReference.Forward(dx, 2, columns), 1e-5, 1e-5, "db");
+    }
+
     // Δ lives near 1e-3; above 20 softplus is the identity; far below zero e^x remains.
     [Theory, MemberData(nameof(FastDevices))]
     public void Small_and_large_values_keep_their_relative_accuracy(TestDevice kind)
@@ -30,6 +47,4 @@ public sealed class SoftplusTests
         Softplus.Forward(device, t, arena.Rent(t.Shape, clear: true), t);
         t.ShouldBe(SoftplusReference.Forward(x, new double[x.Length], 1, x.Length), 5e-6, 1e-37);
     }
-
-    public static TheoryData<TestDevice> FastDevices => [.. Devices.Fast];
 }

@@ -16,7 +16,10 @@ public sealed class VariationalBoundTests
 
     public static MatrixTheoryData<TestDevice, int> Cases => new(Devices.All, [1, 24, 33, 290]);
 
-    [Theory, MemberData(nameof(Cases))]
+    // More elements than one group of a GPU takes.
+    public static MatrixTheoryData<TestDevice, int> LongCases => new(Devices.Fast, [2052, 4100]);
+
+    [Theory, MemberData(nameof(Cases)), MemberData(nameof(LongCases))]
     public void Forward_and_backward_match_the_reference(TestDevice kind, int columns)
     {
         const int Rows = 3;

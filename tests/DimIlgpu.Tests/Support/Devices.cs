@@ -41,6 +41,9 @@ internal static class Devices
     /// <summary>Those that store activations in bfloat16, but for the simulated threads, which are slow.</summary>
     public static IEnumerable<TestDevice> Mixed { get; } = Wanted(Environment.GetEnvironmentVariable("DIMILGPU_DEVICES") ?? "", d => d is TestDevice.CudaBf16 or TestDevice.OpenClBf16);
 
+    /// <summary>Those that run the kernels of GPUs.</summary>
+    public static IEnumerable<TestDevice> Gpus { get; } = [.. All.Where(d => d is TestDevice.Simt or TestDevice.OpenCl or TestDevice.Cuda)];
+
     public static bool IsPresent(TestDevice kind) => kind switch
     {
         TestDevice.OpenCl or TestDevice.OpenClBf16 => Found.Any(d => d.Id.StartsWith("opencl", StringComparison.Ordinal)),

@@ -21,10 +21,11 @@ internal readonly struct ColumnSumFoldGroups(Floats partial, Target first, Targe
         {
             ArrayView<float> mine = partial.View.SubView(((((long)row * parts) + team) * columns) + column);
             int step = Teams * columns, count = (parts - team + Teams - 1) / Teams, i = 0;
-            for (; i + 4 <= count; i += 4)
+            for (; i + 8 <= count; i += 8)
             {
                 float a = mine[i * step], b = mine[(i + 1) * step], c = mine[(i + 2) * step], d = mine[(i + 3) * step];
-                sum += (a + b) + (c + d);
+                float e = mine[(i + 4) * step], f = mine[(i + 5) * step], g = mine[(i + 6) * step], h = mine[(i + 7) * step];
+                sum += ((a + b) + (c + d)) + ((e + f) + (g + h));
             }
 
             for (; i < count; i++)
@@ -54,7 +55,40 @@ internal readonly struct ColumnSumFoldGroups(Floats partial, Target first, Targe
     }
 }
 
-/// <summary>GPU: a thread sums four columns over some rows, eight loads at a time.</summary>
+/// <summary>GPU, second stage of many narrow sums: a thread has four columns of one, and six parts on their way.</summary>
+internal readonly struct ColumnSumFoldQuads(Floats partial, Target y, int columns, int parts, int count) : IGroupKernel
+{
+    public const int Threads = 256;
+
+    public void Execute<TPlatform>()
+        where TPlatform : struct, IPlatform
+    {
+        int quads = columns / 4, thread = (Grid.IdxX * Threads) + Group.IdxX;
+        if (thread >= count)
+        {
+            return;
+        }
+
+        int row = thread / quads, quad = thread - (row * quads), i = 0;
+        ArrayView<FloatQuad> mine = FloatQuad.Of(partial).SubView(((long)row * parts * quads) + quad);
+        FloatQuad sum = default;
+        for (; i + 6 <= parts; i += 6)
+        {
+            FloatQuad a = mine[i * quads], b = mine[(i + 1) * quads], c = mine[(i + 2) * quads];
+            FloatQuad d = mine[(i + 3) * quads], e = mine[(i + 4) * quads], f = mine[(i + 5) * quads];
+            sum += ((a + b) + (c + d)) + (e + f);
+        }
+
+        for (; i < parts; i++)
+        {
+            sum += mine[i * quads];
+        }
+
+        y.Put(row, 4 * quad, QuadLane.Of(sum));
+    }
+}
+
+/// <summary>GPU: a group sums 256 columns over some rows, of which each of four teams has a share; a thread has four columns and eight loads on their way.</summary>
 /// <remarks>
 /// Strip s is part s mod parts of group s / parts, of <paramref name="rows"/> adjacent rows; or, where <paramref name="count"/>
 /// is not 0, row s and the <paramref name="count"/> − 1 that follow <paramref name="step"/> rows apart.
@@ -65,20 +99,37 @@ internal readonly struct RowSumGroups<TStored>(Floats x, Target y, int xPitch, i
     : IGroupKernel
     where TStored : unmanaged, IStored<TStored, FloatQuad>
 {
+    public const int Teams = 4;
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        QuadPlace place = new(columns);
-        if (place.Column >= columns)
+        ArrayView<FloatQuad> shared = SharedMemory.Allocate<FloatQuad>(Teams * QuadPlace.Threads);
+        int thread = Group.IdxX % QuadPlace.Threads, team = Group.IdxX / QuadPlace.Threads;
+        QuadPlace place = new(columns, thread);
+        FloatQuad sum = default;
+        if (place.Column < columns)
         {
-            return;
+            int part = (int)(place.Strip % parts);
+            long first = ColumnSum.Begin(rows, part, parts);
+            int terms = count != 0 ? count : (int)(ColumnSum.Begin(rows, part + 1, parts) - first);
+            first = count != 0 ? place.Strip : (place.Strip / parts * rows) + first;
+            int begin = terms * team / Teams;
+            sum = this.Sum(first + (begin * step), (terms * (team + 1) / Teams) - begin, place.Column);
         }
 
-        int part = (int)(place.Strip % parts);
-        long first = ColumnSum.Begin(rows, part, parts);
-        int terms = count != 0 ? count : (int)(ColumnSum.Begin(rows, part + 1, parts) - first);
-        first = count != 0 ? place.Strip : (place.Strip / parts * rows) + first;
-        ArrayView<TStored> mine = TStored.Of(x).SubView(((first * xPitch) + place.Column) / 4);
+        shared[Group.IdxX] = sum;
+        TPlatform.Barrier();
+        if (team == 0 && place.Column < columns)
+        {
+            sum += shared[thread + QuadPlace.Threads] + (shared[thread + (2 * QuadPlace.Threads)] + shared[thread + (3 * QuadPlace.Threads)]);
+            y.Put(place.Strip, place.Column, QuadLane.Of(sum));
+        }
+    }
+
+    private FloatQuad Sum(long first, int terms, int column)
+    {
+        ArrayView<TStored> mine = TStored.Of(x).SubView(((first * xPitch) + column) / 4);
         long apart = step * xPitch / 4;
         FloatQuad sum = default;
         int i = 0;
@@ -94,6 +145,6 @@ internal readonly struct RowSumGroups<TStored>(Floats x, Target y, int xPitch, i
             sum += mine[i * apart].Value;
         }
 
-        y.Put(place.Strip, place.Column, QuadLane.Of(sum));
+        return sum;
     }
 }

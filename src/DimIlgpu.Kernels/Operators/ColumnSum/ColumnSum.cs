@@ -15,8 +15,8 @@ public static class ColumnSum
     private const int MostParts = 64;
     private const int FewestRows = 32;
 
-    // A GPU has room for more parts at once.
-    private const int MostGpuParts = 512;
+    // A quarter of the threads that an H100 holds.
+    private const int EnoughQuads = 1 << 16;
 
     /// <summary>Sums the rows of each group.</summary>
     /// <param name="device">Where to run.</param>
@@ -29,7 +29,14 @@ public static class ColumnSum
         Check.Shape(y.Tensor, new(y.Tensor.Rows, x.Columns), nameof(y));
         Check.Divides(y.Tensor.Rows, x.Rows, nameof(x));
         long rows = x.Rows / y.Tensor.Rows;
-        int parts = Parts(device, rows);
+        int parts = device.Kind == DeviceKind.Cpu
+            ? Parts(rows)
+            : Parts(y.Tensor.Rows * QuadPlace.Groups(x.Columns), rows, most: 128, enough: 384, least: 64);
+        if (parts == 1 && SumRows(device, x, y, rows, parts))
+        {
+            return;
+        }
+
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(y.Tensor.Rows * parts, x.Columns));
         if (!SumRows(device, x, new(partial, Add: false), rows, parts))
@@ -67,12 +74,14 @@ public static class ColumnSum
         if (x.ElementType == ElementType.BFloat16)
         {
             QuadPlace.Launch(
-                device, new RowSumGroups<NarrowQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns);
+                device, new RowSumGroups<NarrowQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns,
+                RowSumGroups<NarrowQuad>.Teams);
         }
         else
         {
             QuadPlace.Launch(
-                device, new RowSumGroups<FloatQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns);
+                device, new RowSumGroups<FloatQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns,
+                RowSumGroups<FloatQuad>.Teams);
         }
 
         return true;
@@ -82,10 +91,21 @@ public static class ColumnSum
     internal static int Parts(long rows) =>
         (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostParts);
 
-    /// <summary>The same, on a GPU more of them.</summary>
-    private static int Parts(Device device, long rows) => device.Kind == DeviceKind.Cpu
-        ? Parts(rows)
-        : (int)Math.Clamp((rows + FewestRows - 1) / FewestRows, 1, MostGpuParts);
+    /// <summary>Parts of the rows of each of some groups: of as many rows as may be, for each leaves its sums, but enough parts for a large GPU.</summary>
+    /// <param name="groups">How many groups are divided alike.</param>
+    /// <param name="rows">Rows of a group.</param>
+    /// <param name="most">The most rows of a part, a power of two.</param>
+    /// <param name="enough">Parts of all groups together that are enough.</param>
+    /// <param name="least">The fewest rows of a part, where there are as many, a power of two.</param>
+    internal static int Parts(long groups, long rows, int most, int enough, int least = 4)
+    {
+        while (most > least && groups * ((rows + most - 1) / most) < enough)
+        {
+            most /= 2;
+        }
+
+        return (int)Math.Min((rows + most - 1) / most, 1024);
+    }
 
     /// <summary>The first row of part <paramref name="part"/> when <paramref name="rows"/> rows are divided evenly.</summary>
     internal static long Begin(long rows, int part, int parts) => rows * part / parts;
@@ -97,6 +117,16 @@ public static class ColumnSum
     /// <param name="y">Receives the sums, (groups, columns).</param>
     internal static void Fold(Device device, Tensor partial, int parts, Sink y)
     {
+        // Threads enough for each to add up its parts alone.
+        long quads = y.Tensor.Rows * (partial.Columns / 4);
+        if (quads is >= EnoughQuads and <= int.MaxValue && Stored.IsQuad(device, partial) && (long)parts * partial.Columns <= int.MaxValue)
+        {
+            device.Groups(
+                new ColumnSumFoldQuads(partial.Memory, Target.Of(y, partial), partial.Columns, parts, (int)quads),
+                new((int)((quads + ColumnSumFoldQuads.Threads - 1) / ColumnSumFoldQuads.Threads), 1, 1), ColumnSumFoldQuads.Threads);
+            return;
+        }
+
         // Few parts keep few of a group's threads busy.
         if (device.Kind != DeviceKind.Cpu && parts >= 2 * ColumnSumFoldGroups.Teams && (long)parts * partial.Columns <= int.MaxValue)
         {

@@ -19,11 +19,34 @@ public static class GatedResidual
     {
         CheckInputs(x, gate, o);
         Check.Shape(y, x.Shape);
-        device.Rows(
-            new GatedResidualForward(
-                x.Memory, gate.Memory, o.Memory, y.Memory, x.Pitch, gate.Pitch, o.Pitch, y.Pitch,
-                x.Columns, x.Rows / gate.Rows),
-            x.Rows, x.Columns);
+        long rows = x.Rows / gate.Rows;
+        if (!Stored.IsMixed(device, x, o, gate, y) || rows > int.MaxValue)
+        {
+            device.Rows(
+                new GatedResidualForward(
+                    x.Memory, gate.Memory, o.Memory, y.Memory, x.Pitch, gate.Pitch, o.Pitch, y.Pitch, x.Columns, rows),
+                x.Rows, x.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad, NarrowQuad>();
+        }
+        else if (o.ElementType == ElementType.BFloat16)
+        {
+            Groups<FloatQuad, NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad, FloatQuad>();
+        }
+
+        void Groups<TStream, TBranch>()
+            where TStream : unmanaged, IStored<TStream, FloatQuad>
+            where TBranch : unmanaged, IStored<TBranch, FloatQuad> => RowFours.Launch(
+                device,
+                new GatedResidualForwardGroups<TStream, TBranch>(
+                    x.Memory, gate.Memory, o.Memory, y.Memory, x.Pitch, gate.Pitch, o.Pitch, y.Pitch, x.Columns, (int)rows),
+                gate.Rows, (int)rows, x.Columns);
     }
 
     /// <summary>The gradients, from one read of dy and o.</summary>
@@ -45,7 +68,7 @@ public static class GatedResidual
         int parts = ColumnSum.Parts(rows);
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(gate.Rows * parts, gate.Columns));
-        if (!IsQuad(device, dy, gate, o, dx?.Tensor ?? dy, branch?.Tensor ?? dy))
+        if (!IsMixed())
         {
             device.Rows(
                 new GatedResidualBackward(
@@ -55,11 +78,15 @@ public static class GatedResidual
         }
         else if (dy.ElementType == ElementType.BFloat16)
         {
-            QuadPlace.Launch(device, Groups<NarrowQuad>(), partial.Rows, dy.Columns);
+            Groups<NarrowQuad, NarrowQuad>();
+        }
+        else if (o.ElementType == ElementType.BFloat16)
+        {
+            Groups<FloatQuad, NarrowQuad>();
         }
         else
         {
-            QuadPlace.Launch(device, Groups<FloatQuad>(), partial.Rows, dy.Columns);
+            Groups<FloatQuad, FloatQuad>();
         }
 
         if (dgate is { } sink)
@@ -67,21 +94,17 @@ public static class GatedResidual
             ColumnSum.Fold(device, partial, parts, sink);
         }
 
-        GatedResidualBackwardGroups<TStored> Groups<TStored>()
-            where TStored : unmanaged, IStored<TStored, FloatQuad> => new(
-                gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, dy),
-                gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts);
-    }
+        bool IsMixed() => Stored.IsMixed(device, dy, o, gate, dx?.Tensor ?? dy)
+            && (branch is not { } to || Stored.Fits(to.Tensor, o.ElementType, 4));
 
-    private static bool IsQuad(Device device, Tensor dy, params ReadOnlySpan<Tensor> others)
-    {
-        bool isQuad = device.Kind != DeviceKind.Cpu && Stored.IsAligned(dy, 4);
-        foreach (Tensor other in others)
-        {
-            isQuad &= Stored.Fits(other, dy.ElementType, 4);
-        }
-
-        return isQuad;
+        void Groups<TStream, TBranch>()
+            where TStream : unmanaged, IStored<TStream, FloatQuad>
+            where TBranch : unmanaged, IStored<TBranch, FloatQuad> => QuadPlace.Launch(
+                device,
+                new GatedResidualBackwardGroups<TStream, TBranch>(
+                    gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, o),
+                    gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts),
+                partial.Rows, dy.Columns);
     }
 
     private static void CheckInputs(Tensor x, Tensor gate, Tensor o)

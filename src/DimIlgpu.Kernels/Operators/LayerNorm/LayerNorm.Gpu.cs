@@ -45,16 +45,21 @@ internal struct RowPart<TStored>
 }
 
 /// <summary>GPU: a row is the registers of 32 threads, read from memory once.</summary>
-[KernelInstance(typeof(FloatQuad), typeof(OneRowPart))]
-[KernelInstance(typeof(FloatQuad), typeof(TwoRowParts))]
-[KernelInstance(typeof(FloatQuad), typeof(ThreeRowParts))]
-[KernelInstance(typeof(NarrowQuad), typeof(OneRowPart))]
-[KernelInstance(typeof(NarrowQuad), typeof(TwoRowParts))]
-[KernelInstance(typeof(NarrowQuad), typeof(ThreeRowParts))]
-internal readonly struct LayerNormForwardTeams<TStored, TParts>(
+/// <remarks>x and its modulation are stored as <typeparamref name="TStream"/>, h as <typeparamref name="TBranch"/>.</remarks>
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(OneRowPart))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(TwoRowParts))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(ThreeRowParts))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(OneRowPart))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(TwoRowParts))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(OneRowPart))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(TwoRowParts))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
+internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
     Floats x, Floats shift, Floats scale, Floats h, Floats statistics,
     int xPitch, int shiftPitch, int scalePitch, int hPitch, int columns, long rows, long count, int modulated) : IGroupKernel
-    where TStored : unmanaged, IStored<TStored, FloatQuad>
+    where TStream : unmanaged, IStored<TStream, FloatQuad>
+    where TBranch : unmanaged, IStored<TBranch, FloatQuad>
     where TParts : struct, IRowParts
 {
     public void Execute<TPlatform>()
@@ -65,27 +70,27 @@ internal readonly struct LayerNormForwardTeams<TStored, TParts>(
 
         // Sums are taken together, so a team beyond the last row does it once more and stores nothing.
         long row = mine < count ? mine : count - 1;
-        ArrayView<TStored> from = TStored.Of(x).SubView(row * xPitch / 4);
-        RowPart<TStored> p0 = new(from, lane, quads), p1 = default, p2 = default;
+        ArrayView<TStream> from = TStream.Of(x).SubView(row * xPitch / 4);
+        RowPart<TStream> p0 = new(from, lane, quads), p1 = default, p2 = default;
         if (TParts.Value > 1)
         {
-            p1 = new(from, lane + RowPart<TStored>.Quads, quads);
+            p1 = new(from, lane + RowPart<TStream>.Quads, quads);
         }
 
         if (TParts.Value > 2)
         {
-            p2 = new(from, lane + (2 * RowPart<TStored>.Quads), quads);
+            p2 = new(from, lane + (2 * RowPart<TStream>.Quads), quads);
         }
 
         // Differences from one element of the row keep their digits, however large the mean.
         float origin = from[0].Value.X;
         float sum = Sum(p0, lane, quads, origin);
-        sum += TParts.Value > 1 ? Sum(p1, lane + RowPart<TStored>.Quads, quads, origin) : 0f;
-        sum += TParts.Value > 2 ? Sum(p2, lane + (2 * RowPart<TStored>.Quads), quads, origin) : 0f;
+        sum += TParts.Value > 1 ? Sum(p1, lane + RowPart<TStream>.Quads, quads, origin) : 0f;
+        sum += TParts.Value > 2 ? Sum(p2, lane + (2 * RowPart<TStream>.Quads), quads, origin) : 0f;
         float mean = origin + (TPlatform.TeamSum(sum) / columns);
         float square = Square(p0, lane, quads, mean);
-        square += TParts.Value > 1 ? Square(p1, lane + RowPart<TStored>.Quads, quads, mean) : 0f;
-        square += TParts.Value > 2 ? Square(p2, lane + (2 * RowPart<TStored>.Quads), quads, mean) : 0f;
+        square += TParts.Value > 1 ? Square(p1, lane + RowPart<TStream>.Quads, quads, mean) : 0f;
+        square += TParts.Value > 2 ? Square(p2, lane + (2 * RowPart<TStream>.Quads), quads, mean) : 0f;
         float reciprocal = 1f / XMath.Sqrt((TPlatform.TeamSum(square) / columns) + LayerNorm.Epsilon);
         if (mine >= count)
         {
@@ -98,55 +103,60 @@ internal readonly struct LayerNormForwardTeams<TStored, TParts>(
             statistics.View[(2 * row) + 1] = reciprocal;
         }
 
-        ArrayView<TStored> to = TStored.Of(h).SubView(row * hPitch / 4);
+        ArrayView<TBranch> to = TBranch.Of(h).SubView(row * hPitch / 4);
         long sample = modulated != 0 ? row / rows : 0;
-        ArrayView<TStored> shifts = TStored.Of(shift).SubView(sample * shiftPitch / 4);
-        ArrayView<TStored> scales = TStored.Of(scale).SubView(sample * scalePitch / 4);
+        ArrayView<TStream> shifts = TStream.Of(shift).SubView(sample * shiftPitch / 4);
+        ArrayView<TStream> scales = TStream.Of(scale).SubView(sample * scalePitch / 4);
         this.Put(to, shifts, scales, p0, lane, quads, mean, reciprocal);
         if (TParts.Value > 1)
         {
-            this.Put(to, shifts, scales, p1, lane + RowPart<TStored>.Quads, quads, mean, reciprocal);
+            this.Put(to, shifts, scales, p1, lane + RowPart<TStream>.Quads, quads, mean, reciprocal);
         }
 
         if (TParts.Value > 2)
         {
-            this.Put(to, shifts, scales, p2, lane + (2 * RowPart<TStored>.Quads), quads, mean, reciprocal);
+            this.Put(to, shifts, scales, p2, lane + (2 * RowPart<TStream>.Quads), quads, mean, reciprocal);
         }
     }
 
-    private static float Sum(RowPart<TStored> part, int quad, int quads, float origin) =>
-        Sum(part.A, quad < quads, origin) + Sum(part.B, quad + RowPart<TStored>.Team < quads, origin)
-        + Sum(part.C, quad + (2 * RowPart<TStored>.Team) < quads, origin);
+    private static float Sum(RowPart<TStream> part, int quad, int quads, float origin) =>
+        Sum(part.A, quad < quads, origin) + Sum(part.B, quad + RowPart<TStream>.Team < quads, origin)
+        + Sum(part.C, quad + (2 * RowPart<TStream>.Team) < quads, origin);
 
-    private static float Sum(TStored x, bool isThere, float origin) =>
-        isThere ? FloatQuad.Sum(x.Value - LayerNormTeams.All(origin)) : 0f;
+    private static float Sum(TStream x, bool isThere, float origin) =>
+        isThere ? FloatQuad.Sum(x.Value - FloatQuad.Of(origin)) : 0f;
 
-    private static float Square(RowPart<TStored> part, int quad, int quads, float mean) =>
-        Square(part.A, quad < quads, mean) + Square(part.B, quad + RowPart<TStored>.Team < quads, mean)
-        + Square(part.C, quad + (2 * RowPart<TStored>.Team) < quads, mean);
+    private static float Square(RowPart<TStream> part, int quad, int quads, float mean) =>
+        Square(part.A, quad < quads, mean) + Square(part.B, quad + RowPart<TStream>.Team < quads, mean)
+        + Square(part.C, quad + (2 * RowPart<TStream>.Team) < quads, mean);
 
-    private static float Square(TStored x, bool isThere, float mean)
+    private static float Square(TStream x, bool isThere, float mean)
     {
-        FloatQuad d = x.Value - LayerNormTeams.All(mean);
+        FloatQuad d = x.Value - FloatQuad.Of(mean);
         return isThere ? FloatQuad.Dot(d, d) : 0f;
     }
 
     private void Put(
-        ArrayView<TStored> to, ArrayView<TStored> shifts, ArrayView<TStored> scales, RowPart<TStored> part, int quad, int quads, float mean, float reciprocal)
+        ArrayView<TBranch> to, ArrayView<TStream> shifts, ArrayView<TStream> scales, RowPart<TStream> part, int quad, int quads, float mean, float reciprocal)
     {
         this.Put(to, shifts, scales, part.A, quad, quads, mean, reciprocal);
-        this.Put(to, shifts, scales, part.B, quad + RowPart<TStored>.Team, quads, mean, reciprocal);
-        this.Put(to, shifts, scales, part.C, quad + (2 * RowPart<TStored>.Team), quads, mean, reciprocal);
+        this.Put(to, shifts, scales, part.B, quad + RowPart<TStream>.Team, quads, mean, reciprocal);
+        this.Put(to, shifts, scales, part.C, quad + (2 * RowPart<TStream>.Team), quads, mean, reciprocal);
     }
 
     private void Put(
-        ArrayView<TStored> to, ArrayView<TStored> shifts, ArrayView<TStored> scales, TStored x, int quad, int quads, float mean, float reciprocal)
+        ArrayView<TBranch> to, ArrayView<TStream> shifts, ArrayView<TStream> scales, TStream x, int quad, int quads, float mean, float reciprocal)
     {
         if (quad < quads)
         {
-            FloatQuad y = reciprocal * (x.Value - LayerNormTeams.All(mean));
-            to[quad] = TStored.From(
-                modulated != 0 ? FloatQuad.Fma(y, LayerNormTeams.All(1f) + scales[quad].Value, shifts[quad].Value) : y);
+            FloatQuad y = reciprocal * (x.Value - FloatQuad.Of(mean));
+            if (modulated != 0)
+            {
+                TStream scaling = scales[quad], shifting = shifts[quad];
+                y = FloatQuad.Fma(y, FloatQuad.Of(1f) + scaling.Value, shifting.Value);
+            }
+
+            to[quad] = TBranch.From(y);
         }
     }
 }
@@ -155,17 +165,22 @@ internal readonly struct LayerNormForwardTeams<TStored, TParts>(
 /// <remarks>
 /// So dshift and dscale are summed in registers over the part's rows. Two rows run at a time, whose sums over columns meet
 /// in shared memory at one barrier; the place is another each time, so that the next need not wait for who reads slowly.
+/// x, its modulation and dx are stored as <typeparamref name="TStream"/>, dh as <typeparamref name="TBranch"/>.
 /// </remarks>
-[KernelInstance(typeof(FloatQuad), typeof(OneRowPart))]
-[KernelInstance(typeof(FloatQuad), typeof(TwoRowParts))]
-[KernelInstance(typeof(FloatQuad), typeof(ThreeRowParts))]
-[KernelInstance(typeof(NarrowQuad), typeof(OneRowPart))]
-[KernelInstance(typeof(NarrowQuad), typeof(TwoRowParts))]
-[KernelInstance(typeof(NarrowQuad), typeof(ThreeRowParts))]
-internal readonly struct LayerNormBackwardGroups<TStored, TParts>(
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(OneRowPart))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(TwoRowParts))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(ThreeRowParts))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(OneRowPart))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(TwoRowParts))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(OneRowPart))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(TwoRowParts))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
+internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts>(
     Floats x, Floats scale, Floats statistics, Floats dh, Target dx, Floats partial,
     int xPitch, int scalePitch, int dhPitch, int columns, long rows, int parts, int modulated) : IGroupKernel
-    where TStored : unmanaged, IStored<TStored, FloatQuad>
+    where TStream : unmanaged, IStored<TStream, FloatQuad>
+    where TBranch : unmanaged, IStored<TBranch, FloatQuad>
     where TParts : struct, IRowParts
 {
     private const int Team = LayerNormTeams.Team;
@@ -177,7 +192,7 @@ internal readonly struct LayerNormBackwardGroups<TStored, TParts>(
         ArrayView<FloatQuad> shared = SharedMemory.Allocate<FloatQuad>(2 * threads);
         int sample = Grid.IdxX / parts, part = Grid.IdxX % parts, quads = columns / 4;
         long begin = (sample * rows) + ColumnSum.Begin(rows, part, parts), end = (sample * rows) + ColumnSum.Begin(rows, part + 1, parts);
-        ArrayView<TStored> factors = TStored.Of(scale).SubView(modulated != 0 ? (long)sample * scalePitch / 4 : 0);
+        ArrayView<TStream> factors = TStream.Of(scale).SubView(modulated != 0 ? (long)sample * scalePitch / 4 : 0);
         LayerNormFactors f = new()
         {
             A = this.Factor(factors, 0, quads),
@@ -188,7 +203,7 @@ internal readonly struct LayerNormBackwardGroups<TStored, TParts>(
         int place = 0;
         for (long t = begin; t < end; t += 2)
         {
-            LayerNormRow<TStored> first = this.Load(t, end), second = this.Load(t + 1, end);
+            LayerNormRow<TStream, TBranch> first = this.Load(t, end), second = this.Load(t + 1, end);
             FloatQuad sum = new(
                 Sum(first, f), Product(first, f), Sum(second, f), Product(second, f));
             sum = new(TPlatform.TeamSum(sum.X), TPlatform.TeamSum(sum.Y), TPlatform.TeamSum(sum.Z), TPlatform.TeamSum(sum.W));
@@ -229,29 +244,30 @@ internal readonly struct LayerNormBackwardGroups<TStored, TParts>(
         }
     }
 
-    private static float Sum(LayerNormRow<TStored> row, LayerNormFactors f)
+    private static float Sum(LayerNormRow<TStream, TBranch> row, LayerNormFactors f)
     {
         float sum = FloatQuad.Dot(row.GA.Value, f.A);
         sum += TParts.Value > 1 ? FloatQuad.Dot(row.GB.Value, f.B) : 0f;
         return sum + (TParts.Value > 2 ? FloatQuad.Dot(row.GC.Value, f.C) : 0f);
     }
 
-    private static float Product(LayerNormRow<TStored> row, LayerNormFactors f)
+    private static float Product(LayerNormRow<TStream, TBranch> row, LayerNormFactors f)
     {
         float sum = FloatQuad.Dot(row.GA.Value * f.A, row.Normal(row.XA));
         sum += TParts.Value > 1 ? FloatQuad.Dot(row.GB.Value * f.B, row.Normal(row.XB)) : 0f;
         return sum + (TParts.Value > 2 ? FloatQuad.Dot(row.GC.Value * f.C, row.Normal(row.XC)) : 0f);
     }
 
-    private FloatQuad Factor(ArrayView<TStored> factors, int part, int quads) =>
-        modulated != 0 && Quad(part) < quads ? LayerNormTeams.All(1f) + factors[Quad(part)].Value : LayerNormTeams.All(1f);
+    private FloatQuad Factor(ArrayView<TStream> factors, int part, int quads) =>
+        modulated != 0 && Quad(part) < quads ? FloatQuad.Of(1f) + factors[Quad(part)].Value : FloatQuad.Of(1f);
 
     /// <summary>A row of x and dh; zeros from <paramref name="end"/> on.</summary>
-    private LayerNormRow<TStored> Load(long row, long end)
+    private LayerNormRow<TStream, TBranch> Load(long row, long end)
     {
         int quads = row < end ? columns / 4 : 0;
         row = row < end ? row : end - 1;
-        ArrayView<TStored> xs = TStored.Of(x).SubView(row * xPitch / 4), gs = TStored.Of(dh).SubView(row * dhPitch / 4);
+        ArrayView<TStream> xs = TStream.Of(x).SubView(row * xPitch / 4);
+        ArrayView<TBranch> gs = TBranch.Of(dh).SubView(row * dhPitch / 4);
         return new()
         {
             XA = Quad(0) < quads ? xs[Quad(0)] : default,
@@ -265,10 +281,10 @@ internal readonly struct LayerNormBackwardGroups<TStored, TParts>(
         };
     }
 
-    private void Put(long row, long end, LayerNormRow<TStored> r, LayerNormFactors f, float sum, float product, ref LayerNormSums sums)
+    private void Put(long row, long end, LayerNormRow<TStream, TBranch> r, LayerNormFactors f, float sum, float product, ref LayerNormSums sums)
     {
         int quads = row < end ? columns / 4 : 0;
-        ArrayView<TStored> to = dx.From<TStored, FloatQuad>(row < end ? row : end - 1, 0);
+        ArrayView<TStream> to = dx.From<TStream, FloatQuad>(row < end ? row : end - 1, 0);
         this.Put(to, quads, 0, r, r.XA, r.GA, f.A, sum, product, ref sums.ShiftA, ref sums.ScaleA);
         if (TParts.Value > 1)
         {
@@ -282,7 +298,7 @@ internal readonly struct LayerNormBackwardGroups<TStored, TParts>(
     }
 
     private void Put(
-        ArrayView<TStored> to, int quads, int part, LayerNormRow<TStored> row, TStored xs, TStored gs, FloatQuad factor,
+        ArrayView<TStream> to, int quads, int part, LayerNormRow<TStream, TBranch> row, TStream xs, TBranch gs, FloatQuad factor,
         float sum, float product, ref FloatQuad shift, ref FloatQuad scale)
     {
         FloatQuad g = gs.Value, normal = row.Normal(xs);
@@ -290,21 +306,23 @@ internal readonly struct LayerNormBackwardGroups<TStored, TParts>(
         scale = FloatQuad.Fma(g, normal, scale);
         if (Quad(part) < quads)
         {
-            dx.Put<TStored, FloatQuad>(
-                to, Quad(part), row.Reciprocal * ((factor * g) - FloatQuad.Fma(product, normal, LayerNormTeams.All(sum))));
+            dx.Put<TStream, FloatQuad>(
+                to, Quad(part), row.Reciprocal * ((factor * g) - FloatQuad.Fma(product, normal, FloatQuad.Of(sum))));
         }
     }
 }
 
 /// <summary>What a thread holds of a row of x and dh.</summary>
-internal struct LayerNormRow<TStored>
-    where TStored : unmanaged, IStored<TStored, FloatQuad>
+internal struct LayerNormRow<TStream, TBranch>
+    where TStream : unmanaged, IStored<TStream, FloatQuad>
+    where TBranch : unmanaged, IStored<TBranch, FloatQuad>
 {
-    public TStored XA, XB, XC, GA, GB, GC;
+    public TStream XA, XB, XC;
+    public TBranch GA, GB, GC;
     public float Mean, Reciprocal;
 
     /// <summary>x̂.</summary>
-    public readonly FloatQuad Normal(TStored x) => this.Reciprocal * (x.Value - LayerNormTeams.All(this.Mean));
+    public readonly FloatQuad Normal(TStream x) => this.Reciprocal * (x.Value - FloatQuad.Of(this.Mean));
 }
 
 /// <summary>1 + scale of a thread's columns.</summary>
@@ -331,32 +349,15 @@ internal static class LayerNormTeams
     /// <summary>Teams that share a row, backward.</summary>
     public const int BackwardTeams = 3;
 
-    public static FloatQuad All(float value) => new(value, value, value, value);
+    /// <summary>
+    /// Whether the rows of every tensor fit the registers, four columns at a time, and the others are stored as x is;
+    /// the branch may be stored otherwise.
+    /// </summary>
+    public static bool Fits(Device device, Tensor x, Tensor branch, params ReadOnlySpan<Tensor> others) =>
+        x.Columns <= 3 * RowPart<FloatQuad>.Columns && Stored.IsMixed(device, x, branch, others);
 
-    /// <summary>Whether the rows of every tensor are of one type and fit the registers, four columns at a time.</summary>
-    public static bool Fits(Device device, Tensor x, params ReadOnlySpan<Tensor> others)
-    {
-        bool fits = device.Kind != DeviceKind.Cpu && x.Columns <= 3 * RowPart<FloatQuad>.Columns && Stored.IsAligned(x, 4);
-        foreach (Tensor other in others)
-        {
-            fits &= Stored.Fits(other, x.ElementType, 4);
-        }
-
-        return fits;
-    }
-
-    /// <summary>Parts of a sample's rows in the backward: few, for each leaves its sums, but enough groups for a large GPU.</summary>
-    public static int Parts(long samples, long rows)
-    {
-        const int enough = 768;
-        long most = 32;
-        while (most > 4 && samples * ((rows + most - 1) / most) < enough)
-        {
-            most /= 2;
-        }
-
-        return (int)Math.Min((rows + most - 1) / most, 1024);
-    }
+    /// <summary>Parts of a sample's rows in the backward, each of which leaves its sums.</summary>
+    public static int Parts(long samples, long rows) => ColumnSum.Parts(samples, rows, most: 32, enough: 768);
 
     public static void Launch<TKernel>(Device device, TKernel kernel, long groups, int teams)
         where TKernel : struct, IGroupKernel => device.Groups(kernel, new(checked((int)groups), 1, 1), Team * teams);

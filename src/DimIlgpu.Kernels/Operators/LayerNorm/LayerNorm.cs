@@ -100,7 +100,7 @@ public static class LayerNorm
         CheckSum(dscale, scale.Shape, nameof(dscale));
         long rows = x.Rows / scale.Rows;
         using ArenaScope scope = device.Scratch.Scope();
-        if (LayerNormTeams.Fits(device, x, scale, dh, dx?.Tensor ?? x))
+        if (LayerNormTeams.Fits(device, x, dh, scale, dx?.Tensor ?? x))
         {
             int teamParts = LayerNormTeams.Parts(scale.Rows, rows);
             Tensor sums = device.Scratch.Rent(new(scale.Rows * teamParts, 2 * x.Columns));
@@ -143,32 +143,38 @@ public static class LayerNorm
         }
         else if (x.ElementType == ElementType.BFloat16)
         {
-            ForwardTeams<NarrowQuad>();
+            ForwardTeams<NarrowQuad, NarrowQuad>();
+        }
+        else if (h.ElementType == ElementType.BFloat16)
+        {
+            ForwardTeams<FloatQuad, NarrowQuad>();
         }
         else
         {
-            ForwardTeams<FloatQuad>();
+            ForwardTeams<FloatQuad, FloatQuad>();
         }
 
-        void ForwardTeams<TStored>()
-            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        void ForwardTeams<TStream, TBranch>()
+            where TStream : unmanaged, IStored<TStream, FloatQuad>
+            where TBranch : unmanaged, IStored<TBranch, FloatQuad>
         {
             switch (RowParts(x))
             {
                 case 1:
-                    LayerNormTeams.Launch(device, Kernel<TStored, OneRowPart>(), Groups(x), LayerNormTeams.Teams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, OneRowPart>(), Groups(x), LayerNormTeams.Teams);
                     break;
                 case 2:
-                    LayerNormTeams.Launch(device, Kernel<TStored, TwoRowParts>(), Groups(x), LayerNormTeams.Teams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, TwoRowParts>(), Groups(x), LayerNormTeams.Teams);
                     break;
                 default:
-                    LayerNormTeams.Launch(device, Kernel<TStored, ThreeRowParts>(), Groups(x), LayerNormTeams.Teams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, ThreeRowParts>(), Groups(x), LayerNormTeams.Teams);
                     break;
             }
         }
 
-        LayerNormForwardTeams<TStored, TParts> Kernel<TStored, TParts>()
-            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        LayerNormForwardTeams<TStream, TBranch, TParts> Kernel<TStream, TBranch, TParts>()
+            where TStream : unmanaged, IStored<TStream, FloatQuad>
+            where TBranch : unmanaged, IStored<TBranch, FloatQuad>
             where TParts : struct, IRowParts => new(
                 x.Memory, shift.Memory, scale.Memory, h.Memory, statistics.Memory,
                 x.Pitch, shift.Pitch, scale.Pitch, h.Pitch, x.Columns, rows, x.Rows, modulated);
@@ -179,32 +185,38 @@ public static class LayerNorm
     {
         if (x.ElementType == ElementType.BFloat16)
         {
-            Launch<NarrowQuad>();
+            Launch<NarrowQuad, NarrowQuad>();
+        }
+        else if (dh.ElementType == ElementType.BFloat16)
+        {
+            Launch<FloatQuad, NarrowQuad>();
         }
         else
         {
-            Launch<FloatQuad>();
+            Launch<FloatQuad, FloatQuad>();
         }
 
-        void Launch<TStored>()
-            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        void Launch<TStream, TBranch>()
+            where TStream : unmanaged, IStored<TStream, FloatQuad>
+            where TBranch : unmanaged, IStored<TBranch, FloatQuad>
         {
             switch (RowParts(x))
             {
                 case 1:
-                    LayerNormTeams.Launch(device, Kernel<TStored, OneRowPart>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, OneRowPart>(), samples * parts, LayerNormTeams.BackwardTeams);
                     break;
                 case 2:
-                    LayerNormTeams.Launch(device, Kernel<TStored, TwoRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, TwoRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
                     break;
                 default:
-                    LayerNormTeams.Launch(device, Kernel<TStored, ThreeRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, ThreeRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
                     break;
             }
         }
 
-        LayerNormBackwardGroups<TStored, TParts> Kernel<TStored, TParts>()
-            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        LayerNormBackwardGroups<TStream, TBranch, TParts> Kernel<TStream, TBranch, TParts>()
+            where TStream : unmanaged, IStored<TStream, FloatQuad>
+            where TBranch : unmanaged, IStored<TBranch, FloatQuad>
             where TParts : struct, IRowParts => new(
                 x.Memory, scale.Memory, statistics.Memory, dh.Memory, Target.Of(dx, x), sums.Memory,
                 x.Pitch, scale.Pitch, dh.Pitch, x.Columns, x.Rows / samples, parts, isModulated ? 1 : 0);

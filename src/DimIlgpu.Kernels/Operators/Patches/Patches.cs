@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace DimIlgpu.Kernels;
 
 /// <summary>Cuts samples into patches, and puts them together again.</summary>
@@ -19,6 +21,12 @@ public static class Patches
     public static void Patchify(Device device, Tensor samples, Sink patches, PatchLayout layout)
     {
         CheckShapes(samples, patches.Tensor, layout);
+        if (PatchQuads.Fit(device, samples, patches.Tensor, layout))
+        {
+            Groups(device, samples, patches, new(layout, samples.Rows, samples.Pitch, patches.Tensor.Pitch), isInverse: false);
+            return;
+        }
+
         PatchIndex index = new(layout, samples.Pitch, patches.Tensor.Pitch);
         device.Rows(
             new PatchesForward(samples.Memory, patches.Tensor.Memory, index, patches.Add ? 1 : 0),
@@ -34,10 +42,29 @@ public static class Patches
     public static void Unpatchify(Device device, Tensor patches, Sink samples, PatchLayout layout)
     {
         CheckShapes(samples.Tensor, patches, layout);
+        if (PatchQuads.Fit(device, samples.Tensor, patches, layout))
+        {
+            Groups(device, patches, samples, new(layout, samples.Tensor.Rows, samples.Tensor.Pitch, patches.Pitch), isInverse: true);
+            return;
+        }
+
         PatchIndex index = new(layout, samples.Tensor.Pitch, patches.Pitch);
         device.Rows(
             new PatchesInverse(patches.Memory, samples.Tensor.Memory, index, samples.Add ? 1 : 0),
             Lines(samples.Tensor, layout), layout.Width * layout.Channels, Widest(device, layout));
+    }
+
+    private static void Groups(Device device, Tensor from, Sink to, PatchQuads index, bool isInverse)
+    {
+        Index3D groups = new((int)(((long)index.Count + PatchQuads.Threads - 1) / PatchQuads.Threads), 1, 1);
+        if (from.ElementType == ElementType.BFloat16)
+        {
+            device.Groups(new PatchesGroups<NarrowQuad>(from.Memory, Target.Of(to, from), index, isInverse ? 1 : 0), groups, PatchQuads.Threads);
+        }
+        else
+        {
+            device.Groups(new PatchesGroups<FloatQuad>(from.Memory, Target.Of(to, from), index, isInverse ? 1 : 0), groups, PatchQuads.Threads);
+        }
     }
 
     private static long Lines(Tensor samples, PatchLayout layout) => samples.Rows * layout.Frames * layout.Height;

@@ -18,25 +18,75 @@ public static class Softplus
     public static void Forward(Device device, Tensor x, Tensor bias, Tensor y)
     {
         CheckShapes(x, bias, y);
-        device.Strips(
-            new SoftplusForward(x.Memory, bias.Memory, y.Memory, x.Pitch, bias.Pitch, y.Pitch, x.Rows / bias.Rows), x.Rows, x.Columns);
+        long rows = x.Rows / bias.Rows;
+        if (!Stored.IsQuad(device, x, y) || !Stored.IsAligned(bias, 4) || rows > int.MaxValue)
+        {
+            device.Strips(
+                new SoftplusForward(x.Memory, bias.Memory, y.Memory, x.Pitch, bias.Pitch, y.Pitch, rows), x.Rows, x.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad> => RowFours.Launch(
+                device,
+                new SoftplusForwardGroups<TStored>(
+                    x.Memory, bias.Memory, y.Memory, x.Pitch, bias.Pitch, y.Pitch, x.Columns, (int)rows),
+                bias.Rows, (int)rows, x.Columns);
     }
 
     /// <summary>The gradients of <see cref="Forward"/>.</summary>
     /// <param name="device">Where to run.</param>
     /// <param name="y">The output of the forward pass.</param>
-    /// <param name="dy">Gradient of the output; is overwritten with that of the input.</param>
+    /// <param name="dy">Gradient of the output; it may be overwritten with that of the input.</param>
     /// <param name="dx">Gradient of x; null where not wanted.</param>
     /// <param name="dBias">Gradient of b, (groups, columns); null where not wanted.</param>
     public static void Backward(Device device, Tensor y, Tensor dy, Sink? dx, Sink? dBias)
     {
         Check.Shape(dy, y.Shape);
-        device.Strips(new SoftplusBackward(y.Memory, dy.Memory, y.Pitch, dy.Pitch), y.Rows, y.Columns);
-        Sum.Accumulate(device, dy, dx);
-        if (dBias is { } bias)
+        if (!Stored.IsQuad(device, y, dy, dx?.Tensor ?? dy))
         {
-            ColumnSum.Forward(device, dy, bias);
+            device.Strips(new SoftplusBackward(y.Memory, dy.Memory, y.Pitch, dy.Pitch), y.Rows, y.Columns);
+            Sum.Accumulate(device, dy, dx);
+            if (dBias is { } bias)
+            {
+                ColumnSum.Forward(device, dy, bias);
+            }
+
+            return;
         }
+
+        // In one pass: otherwise dy would be read three times and written twice.
+        long groups = dBias?.Tensor.Rows ?? 1, rows = y.Rows / groups;
+        int parts = ColumnSum.Parts(groups * QuadPlace.Groups(y.Columns), rows, most: 64, enough: 3072);
+        using ArenaScope scope = device.Scratch.Scope();
+        Tensor partial = device.Scratch.Rent(new(groups * parts, y.Columns));
+        if (y.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        if (dBias is { } sums)
+        {
+            ColumnSum.Fold(device, partial, parts, sums);
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad> => QuadPlace.Launch(
+                device,
+                new SoftplusBackwardGroups<TStored>(
+                    y.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, y.Pitch, dy.Pitch, y.Columns, rows, parts),
+                partial.Rows, y.Columns);
     }
 
     private static void CheckShapes(Tensor x, Tensor bias, Tensor y)

@@ -19,9 +19,27 @@ public static class SumGate
         Check.NotEmpty(z);
         Check.Shape(y, new(2 * z.Rows, z.Columns));
         Check.Shape(g, z.Shape);
-        device.Strips(
-            new SumGateForward(y.Memory, z.Memory, g.Memory, y.Pitch, z.Pitch, g.Pitch, z.Rows, divide ? 0.5f : 1f),
-            z.Rows, z.Columns);
+        float factor = divide ? 0.5f : 1f;
+        if (!Stored.IsQuad(device, z, y, g))
+        {
+            device.Strips(
+                new SumGateForward(y.Memory, z.Memory, g.Memory, y.Pitch, z.Pitch, g.Pitch, z.Rows, factor), z.Rows, z.Columns);
+        }
+        else if (z.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad> => RowPair.Launch(
+                device,
+                new SumGateForwardGroups<TStored>(
+                    y.Memory, z.Memory, g.Memory, y.Pitch, z.Pitch, g.Pitch, z.Columns, z.Rows, factor),
+                z.Rows, z.Columns);
     }
 
     /// <summary>The gradients.</summary>
@@ -48,10 +66,28 @@ public static class SumGate
             Check.Shape(gate.Tensor, z.Shape, nameof(dz));
         }
 
-        device.Strips(
-            new SumGateBackward(
-                y.Memory, z.Memory, dg.Memory, Target.Of(dy, y), Target.Of(dz, z), y.Pitch, z.Pitch, dg.Pitch,
-                z.Rows, divide ? 0.5f : 1f),
-            z.Rows, z.Columns);
+        Target both = Target.Of(dy, y), one = Target.Of(dz, z);
+        float factor = divide ? 0.5f : 1f;
+        if (!Stored.IsQuad(device, z, y, dg, dy?.Tensor ?? y, dz?.Tensor ?? z))
+        {
+            device.Strips(
+                new SumGateBackward(y.Memory, z.Memory, dg.Memory, both, one, y.Pitch, z.Pitch, dg.Pitch, z.Rows, factor),
+                z.Rows, z.Columns);
+        }
+        else if (z.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad> => RowPair.Launch(
+                device,
+                new SumGateBackwardGroups<TStored>(
+                    y.Memory, z.Memory, dg.Memory, both, one, y.Pitch, z.Pitch, dg.Pitch, z.Columns, z.Rows, factor),
+                z.Rows, z.Columns);
     }
 }

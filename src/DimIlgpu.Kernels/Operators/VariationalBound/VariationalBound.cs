@@ -37,6 +37,22 @@ public static class VariationalBound
     {
         CheckShapes(sample, noise, prediction, variance, coefficients);
         Check.Dense(bits, new(sample.Rows, 1));
+        if (IsQuad(device, sample, noise, prediction, variance))
+        {
+            int parts = VariationalBoundPlace.Parts(sample.Columns);
+            using ArenaScope scope = device.Scratch.Scope();
+            Tensor partial = device.Scratch.Rent(new(sample.Rows, parts));
+            device.Groups(
+                new VariationalBoundForwardGroups(
+                    sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, partial.Memory,
+                    prediction.Pitch, variance.Pitch, sample.Columns, parts),
+                new(checked((int)sample.Rows * parts), 1, 1), VariationalBoundPlace.Threads);
+
+            // An odd number of columns keeps results out of registers that are stored four at a time.
+            device.Rows(new VariationalBoundFold(partial.Memory, bits.Memory, parts, sample.Columns), sample.Rows, parts | 1);
+            return;
+        }
+
         RowResult.Write(device, bits, lanes => device.Rows(
             new VariationalBoundForward(
                 sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, lanes.Memory,
@@ -60,6 +76,17 @@ public static class VariationalBound
         CheckShapes(sample, noise, prediction, variance, coefficients);
         Check.Dense(dbits, new(sample.Rows, 1));
         Check.Shape(dvariance.Tensor, sample.Shape, nameof(dvariance));
+        if (IsQuad(device, sample, noise, prediction, variance))
+        {
+            int parts = VariationalBoundPlace.Parts(sample.Columns);
+            device.Groups(
+                new VariationalBoundBackwardGroups(
+                    sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, dbits.Memory,
+                    Target.Of(dvariance, sample), prediction.Pitch, variance.Pitch, sample.Columns, parts),
+                new(checked((int)sample.Rows * parts), 1, 1), VariationalBoundPlace.Threads);
+            return;
+        }
+
         device.Strips(
             new VariationalBoundBackward(
                 sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, dbits.Memory,
@@ -67,6 +94,9 @@ public static class VariationalBound
                 dvariance.Add ? 1 : 0),
             sample.Rows, sample.Columns);
     }
+
+    private static bool IsQuad(Device device, Tensor sample, Tensor noise, Tensor prediction, Tensor variance) =>
+        sample.ElementType == ElementType.Float32 && Stored.IsQuad(device, sample, noise, prediction, variance);
 
     private static void CheckShapes(Tensor sample, Tensor noise, Tensor prediction, Tensor variance, Tensor coefficients)
     {

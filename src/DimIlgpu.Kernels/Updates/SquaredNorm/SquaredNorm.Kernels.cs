@@ -36,7 +36,7 @@ internal readonly struct SquaredNormPartial(Floats x, Floats partial, int column
 }
 
 /// <summary>Second stage: one group sums the parts.</summary>
-internal readonly struct SquaredNormTotal(Floats partial, Floats y, int parts) : IRowKernel
+internal readonly struct SquaredNormTotal(Floats partial, Floats y, int parts, int stride) : IRowKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TPlatform, TLane>(long row)
@@ -46,7 +46,7 @@ internal readonly struct SquaredNormTotal(Floats partial, Floats y, int parts) :
         float sum = 0f;
         for (int part = TPlatform.Rank; part < parts; part += TPlatform.Size)
         {
-            sum += TLane.Read(partial, (long)part * SquaredNormPartial.Stride);
+            sum += TLane.Read(partial, (long)part * stride);
         }
 
         sum = TPlatform.Sum(sum);

@@ -14,8 +14,11 @@ public static class SquaredNorm
     // Enough groups to fill any GPU several times over.
     private const int MostParts = 1024;
 
-    // Of a part on a GPU: four quads of each of a group's threads.
-    private const int FewestElements = 16 * Device.GroupSize;
+    // On a GPU, where one group adds them up: as many for each multiprocessor of an H100.
+    private const int MostGpuParts = 4 * 132;
+
+    // Of a part on a GPU: eight quads of each of a group's threads.
+    private const int FewestElements = 32 * Device.GroupSize;
 
     /// <summary>Sums the squares.</summary>
     /// <param name="device">Where to run.</param>
@@ -28,9 +31,12 @@ public static class SquaredNorm
         Check.Dense(x, x.Shape);
         Check.Shape(y, new(1, 1));
         bool isQuad = device.Kind != DeviceKind.Cpu && Stored.Fits(x, ElementType.Float32, 4);
-        int parts = (int)Math.Min(isQuad ? (x.Shape.Length + FewestElements - 1) / FewestElements : x.Rows, MostParts);
+        int stride = isQuad ? 1 : SquaredNormPartial.Stride;
+        int parts = (int)(isQuad
+            ? Math.Min((x.Shape.Length + FewestElements - 1) / FewestElements, MostGpuParts)
+            : Math.Min(x.Rows, MostParts));
         using ArenaScope scope = device.Scratch.Scope();
-        Tensor partial = device.Scratch.Rent(new(parts, SquaredNormPartial.Stride));
+        Tensor partial = device.Scratch.Rent(new(parts, stride));
         if (isQuad)
         {
             device.Groups(
@@ -42,6 +48,6 @@ public static class SquaredNorm
         }
 
         // An odd number of columns keeps the last sum out of registers, whose width its single result lacks.
-        device.Rows(new SquaredNormTotal(partial.Memory, y.Memory, parts), 1, parts | 1);
+        device.Rows(new SquaredNormTotal(partial.Memory, y.Memory, parts, stride), 1, parts | 1);
     }
 }
