@@ -2,7 +2,7 @@ using ILGPU;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>GPU: a group is a strip and 128 of its channels, a warp 32 of them; a thread has four states of four channels.</summary>
+/// <summary>GPU: a group is a strip and 96 of its channels, a warp 24 of them; a thread has four states of three channels.</summary>
 /// <remarks>
 /// <para>
 /// A segment of 16 tokens runs forward once, to keep the state before each four tokens, and then back, four tokens at a
@@ -10,10 +10,14 @@ namespace DimIlgpu.Kernels;
 /// to four tokens of a state.
 /// </para>
 /// <para>
-/// All that 32 channels need meets within one warp, which then waits for no other: the four states' sums for du and dΔ, and
-/// dB and dC, which a thread adds over its four channels as it goes and the warp over eight threads. A thread is also the
-/// owner of one token in four of its four channels, which it loads ahead, and whose du and dΔ it stores. The group meets twice in a segment: for
-/// B and C, which its warps share, and to add up their dB and dC.
+/// All that 24 channels need meets within one warp, which then waits for no other: the four states' sums for du and dΔ, and
+/// dB and dC, which a thread adds over its three channels as it goes and the warp over eight threads. 24 of its threads also
+/// own one token in four of four adjacent channels, which they load ahead, and whose du and dΔ they store. The group meets
+/// twice in a segment: for B and C, which its warps share, and to add up their dB and dC.
+/// </para>
+/// <para>
+/// 96 channels in four warps, because three such groups fill a multiprocessor and 2,304 channels at batch 8 then fill 97 % of
+/// 132 of them, where groups of 128 channels fill 73 %.
 /// </para>
 /// </remarks>
 [KernelInstance(typeof(Float32Fours))]
@@ -23,9 +27,9 @@ namespace DimIlgpu.Kernels;
 internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch, int first, int blocks) : IGroupKernel
     where TFour : struct, IFour
 {
-    private const int Channels = SelectiveScan.ChannelsPerGroup;
-    private const int Lanes = 32;
-    private const int Warps = Channels / Lanes;
+    private const int Threads = ScanGroup.Threads;
+    private const int Lanes = ScanOwner<TFour>.Lanes;
+    private const int Warps = Threads / 32;
     private const int Block = 4;
     private const int Tile = ScanGroup.Tile;
     private const float Ln2 = 0.693147181f;
@@ -38,13 +42,13 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
     private const int OfWarp = Meeting + ScanSums.Length;
     private const int Rates = Warps * OfWarp;
     private const int Slope = Rates + (8 * Tile);
-    private const int Places = Slope + (Parts * Channels);
+    private const int Places = Slope + (Parts * Threads);
 
     // Scratch memory: the states before each block by block, channel of the thread and thread; D, dD and
     // two places; dB and dC by warp.
-    private const int Parts = 4;
-    private const int Skip = Tile / Block * Parts * Channels;
-    private const int Sums = Skip + (3 * Channels);
+    private const int Parts = ScanStates.Count;
+    private const int Skip = Tile / Block * Parts * Threads;
+    private const int Sums = Skip + (3 * Threads);
 
     /// <summary>Blocks of a segment. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
     public const int Blocks = Tile / Block;
@@ -54,16 +58,16 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
 
     public static int GroupsPerProcessor => TFour.IsByFour ? 3 : 2;
 
-    public static int ThreadsPerGroup => Channels;
+    public static int ThreadsPerGroup => Threads;
 
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Places + Channels);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Places + Threads);
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
-        int thread = Group.IdxX, lane = thread % Lanes, warp = thread / Lanes, quad = lane / 8, slot = lane % 8, e = l.Channels;
-        int column = (Grid.IdxX * Channels) + (warp * Lanes) + (4 * slot);
+        int thread = Group.IdxX, lane = thread % 32, warp = thread / 32, quad = lane / 8, slot = lane % 8, e = l.Channels;
+        int column = (Grid.IdxX * ScanGroup.BackwardChannels) + (warp * Lanes);
         ArrayView<FloatQuad> held = scratch.View.Cast<FloatQuad>().SubView(
             ((place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4));
 
@@ -73,30 +77,33 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
         ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (quad * ScanSums.Pitch) + slot);
         ArrayView<FloatQuad> metRates = memory.SubView((warp * OfWarp) + Meeting + (lane * ScanSums.Pitch));
         ArrayView<FloatQuad> slopes = memory.SubView(Slope + thread), kept = held.SubView(thread);
-        ArrayView<float> own = memory.Cast<float>().SubView((((warp * OfWarp) + slot) * 4) + quad);
+
+        // An owner's four channels are Owners apart. The threads that own none share nothing and store nothing.
+        bool owns = slot < ScanOwner<TFour>.Owners;
+        ArrayView<float> own = memory.Cast<float>().SubView((((warp * OfWarp) + (owns ? slot : 0)) * 4) + quad);
 
         // Long where the whole group agrees, so that threads need not remember it.
         long flow = place.Strip * l.States * e;
         int last = (place.Length - 1) / Tile * Tile;
-        ScanOwner<TFour> owner = new(s, place, column, quad, first);
+        ScanOwner<TFour> owner = new(s, place, owns ? column + (4 * slot) : e, quad, first);
         ScanSharer<TFour> sharer = new(s.View, place, thread, first);
-        ScanQuads<TFour> columns = new(l, column, first + (4 * quad));
+        ScanColumns columns = new(l, column, slot, first + (4 * quad));
         ArrayView<int> places = memory.SubView(Places + thread).Cast<int>();
         columns.Keep(places);
-        ArrayView<long> starts = held.SubView(Skip + (2 * Channels) + thread).Cast<long>();
+        ArrayView<long> starts = held.SubView(Skip + (2 * Threads) + thread).Cast<long>();
         sharer.Keep(places, starts);
         starts[1] = place.Strip;
         ScanStates a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
         ScanStates g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
         ScanStates h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
         default(ScanStates).Keep(slopes);
-        kept[Skip] = owner.LoadD(place, column);
-        kept[Skip + Channels] = default;
+        kept[Skip] = owner.LoadD(place, column + (4 * slot));
+        kept[Skip + Threads] = default;
         memory.SubView(Rates)[thread] = TFour.Widen(sharer.Load(last));
         for (int block = 0; block < blocks; block++)
         {
             owner.Load(last + (block * Block), last + (block * Block));
-            owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
+            owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), owns);
         }
 
         TPlatform.Barrier();
@@ -110,35 +117,28 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
                 Advance(tokens, 0, shared, a.P0, ref h.P0);
                 Advance(tokens, 8, shared, a.P1, ref h.P1);
                 Advance(tokens, 16, shared, a.P2, ref h.P2);
-                Advance(tokens, 24, shared, a.P3, ref h.P3);
-                h.Keep(kept.SubView((block + 1) * Parts * Channels));
+                h.Keep(kept.SubView((block + 1) * Parts * Threads));
             }
 
             for (int block = blocks - 1; block >= 0; block--)
             {
                 ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes);
-                ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * Parts * Channels);
+                ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * Parts * Threads);
                 ScanSums sums = default;
-                FloatQuad state = states[0], next = states[Channels];
+                FloatQuad state = states[0], next = states[Threads];
                 Return(tokens, 0, mine[Dy], shared, sent, state, a.P0, ref g.P0, slopes, ref sums);
-                state = states[2 * Channels];
+                state = states[2 * Threads];
+
                 // Always so: a branch that ptxas cannot foresee keeps it from weaving the channels together, which would spill.
                 if (blocks > 0)
                 {
                     Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
                 }
 
-                next = states[3 * Channels];
                 if (blocks > 0)
                 {
                     Return(tokens, 16, mine[Dy + 16], shared, sent, state, a.P2, ref g.P2, slopes, ref sums);
                 }
-
-                if (blocks > 0)
-                {
-                    Return(tokens, 24, mine[Dy + 24], shared, sent, next, a.P3, ref g.P3, slopes, ref sums);
-                }
-
 
                 // Under way while sums meet: any earlier they would take registers from what is above.
                 // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
@@ -147,29 +147,29 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
                 owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), kept.SubView(Skip));
                 TPlatform.WarpBarrier();
                 sums.Share(sentRates);
-                owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
+                owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), owns);
                 TPlatform.WarpBarrier();
-                held.SubView(Sums + (warp * 8 * Tile) + lane)[block * Lanes] = ScanSums.AddLanes(metRates);
+                held.SubView(Sums + (warp * 8 * Tile) + lane)[block * 32] = ScanSums.AddLanes(metRates);
                 TPlatform.WarpBarrier();
             }
 
             WordQuad rate = sharer.Kept(places, starts).Load(before);
-            h = ScanQuads<TFour>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
+            h = ScanColumns.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
             TPlatform.Barrier();
             memory.SubView(Rates)[thread] = TFour.Widen(rate);
             this.StoreRates(place, p, held.SubView(Sums + thread), thread);
             TPlatform.Barrier();
         }
 
-        sent[0] = kept[Skip + Channels];
+        sent[0] = kept[Skip + Threads];
         TPlatform.WarpBarrier();
         if (quad == 0 && first == 0)
         {
             FloatQuad sum = sent[0] + sent[Lanes] + sent[2 * Lanes] + sent[3 * Lanes];
-            TFour.StoreFloats(s.DD, (starts[1] * e) + places[0], places[1], sum);
+            TFour.StoreFloats(s.DD, (starts[1] * e) + column + (4 * slot), owns ? e - column - (4 * slot) : 0, sum);
         }
 
-        ScanQuads<TFour>.Kept(l, places).Store(s.DA, starts[1] * l.States * e, ScanStates.Kept(slopes).Times(a, Ln2));
+        ScanColumns.Kept(l, places).Store(s.DA, starts[1] * l.States * e, ScanStates.Kept(slopes).Times(a, Ln2));
     }
 
     /// <summary>Four tokens of one of the thread's channels forward.</summary>
@@ -195,12 +195,12 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
         FloatQuad h2 = FloatQuad.Fma(decay2, h1, x.Z * rates[16]);
         FloatQuad h3 = FloatQuad.Fma(decay3, h2, x.W * rates[24]);
 
-        FloatQuad dA = slope[channel / 8 * Channels], dx = default, slopes = default;
+        FloatQuad dA = slope[channel / 8 * Threads], dx = default, slopes = default;
         Token(dt.W, x.W, dy.W, rates[24], rates[28], a, decay3, h2, h3, ref g, ref dA, ref sums.B3, ref sums.C3, ref dx.W, ref slopes.W);
         Token(dt.Z, x.Z, dy.Z, rates[16], rates[20], a, decay2, h1, h2, ref g, ref dA, ref sums.B2, ref sums.C2, ref dx.Z, ref slopes.Z);
         Token(dt.Y, x.Y, dy.Y, rates[8], rates[12], a, decay1, h0, h1, ref g, ref dA, ref sums.B1, ref sums.C1, ref dx.Y, ref slopes.Y);
         Token(dt.X, x.X, dy.X, rates[0], rates[4], a, decay0, h, h0, ref g, ref dA, ref sums.B0, ref sums.C0, ref dx.X, ref slopes.X);
-        slope[channel / 8 * Channels] = dA;
+        slope[channel / 8 * Threads] = dA;
         sent[channel] = dx;
         sent[(4 * Lanes) + channel] = slopes;
     }
@@ -239,27 +239,28 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
     }
 }
 
-/// <summary>Four states of four adjacent channels.</summary>
+/// <summary>Four states of three channels.</summary>
 internal struct ScanStates
 {
-    public FloatQuad P0, P1, P2, P3;
+    /// <summary>How many channels.</summary>
+    public const int Count = 3;
+
+    public FloatQuad P0, P1, P2;
 
     /// <summary>Writes them to a thread's place in memory of a group.</summary>
     public readonly void Keep(ArrayView<FloatQuad> kept)
     {
         kept[0] = this.P0;
-        kept[SelectiveScan.ChannelsPerGroup] = this.P1;
-        kept[2 * SelectiveScan.ChannelsPerGroup] = this.P2;
-        kept[3 * SelectiveScan.ChannelsPerGroup] = this.P3;
+        kept[ScanGroup.Threads] = this.P1;
+        kept[2 * ScanGroup.Threads] = this.P2;
     }
 
     /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
     public static ScanStates Kept(ArrayView<FloatQuad> kept) => new()
     {
         P0 = kept[0],
-        P1 = kept[SelectiveScan.ChannelsPerGroup],
-        P2 = kept[2 * SelectiveScan.ChannelsPerGroup],
-        P3 = kept[3 * SelectiveScan.ChannelsPerGroup],
+        P1 = kept[ScanGroup.Threads],
+        P2 = kept[2 * ScanGroup.Threads],
     };
 
     /// <summary>Element by element, by <paramref name="other"/> and a factor.</summary>
@@ -268,27 +269,35 @@ internal struct ScanStates
         P0 = factor * (this.P0 * other.P0),
         P1 = factor * (this.P1 * other.P1),
         P2 = factor * (this.P2 * other.P2),
-        P3 = factor * (this.P3 * other.P3),
     };
 }
 
-/// <summary>Where <see cref="ScanStates"/> are in an (N, E) matrix.</summary>
-internal readonly struct ScanQuads<TFour>
-    where TFour : struct, IFour
+/// <summary>Where <see cref="ScanStates"/> of a thread are in an (N, E) matrix.</summary>
+/// <remarks>
+/// In shared memory, the channels of a warp stand in the order that lets owners write four of them without meeting in a bank:
+/// place s + 6j is channel 4s + j. Thread t computes places t, t + 8 and t + 16.
+/// </remarks>
+internal readonly struct ScanColumns
 {
     private readonly int pitch;
     private readonly int start;
     private readonly int count;
+    private readonly int slot;
 
-    public ScanQuads(ScanLayout l, int column, int state)
-        : this(l.Channels, (state * l.Channels) + column, state < l.States ? l.Channels - column : 0)
+    /// <param name="l">The sizes.</param>
+    /// <param name="column">The first channel of the warp.</param>
+    /// <param name="slot">Which of eight threads.</param>
+    /// <param name="state">The first of the states.</param>
+    public ScanColumns(ScanLayout l, int column, int slot, int state)
+        : this(l.Channels, (state * l.Channels) + column, state < l.States ? l.Channels - column : 0, slot)
     {
     }
 
-    private ScanQuads(int pitch, int start, int count) => (this.pitch, this.start, this.count) = (pitch, start, count);
+    private ScanColumns(int pitch, int start, int count, int slot) =>
+        (this.pitch, this.start, this.count, this.slot) = (pitch, start, count, slot);
 
     /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
-    public static ScanQuads<TFour> Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1]);
+    public static ScanColumns Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1], Group.IdxX % 8);
 
     /// <summary>Writes it to memory of the thread.</summary>
     public void Keep(ArrayView<int> kept)
@@ -300,18 +309,41 @@ internal readonly struct ScanQuads<TFour>
     public ScanStates Load(Floats memory, long from, bool any)
     {
         int there = any ? this.count : 0;
-        FloatQuad x = TFour.LoadFloats(memory, from + this.start, there), y = TFour.LoadFloats(memory, from + this.start + this.pitch, there);
-        FloatQuad z = TFour.LoadFloats(memory, from + this.start + (2 * this.pitch), there);
-        FloatQuad w = TFour.LoadFloats(memory, from + this.start + (3 * this.pitch), there);
-        return new() { P0 = new(x.X, y.X, z.X, w.X), P1 = new(x.Y, y.Y, z.Y, w.Y), P2 = new(x.Z, y.Z, z.Z, w.Z), P3 = new(x.W, y.W, z.W, w.W) };
+        return new() { P0 = this.Load(memory, from, 0, there), P1 = this.Load(memory, from, 1, there), P2 = this.Load(memory, from, 2, there) };
     }
 
     public void Store(Floats memory, long from, ScanStates v)
     {
-        TFour.StoreFloats(memory, from + this.start, this.count, new(v.P0.X, v.P1.X, v.P2.X, v.P3.X));
-        TFour.StoreFloats(memory, from + this.start + this.pitch, this.count, new(v.P0.Y, v.P1.Y, v.P2.Y, v.P3.Y));
-        TFour.StoreFloats(memory, from + this.start + (2 * this.pitch), this.count, new(v.P0.Z, v.P1.Z, v.P2.Z, v.P3.Z));
-        TFour.StoreFloats(memory, from + this.start + (3 * this.pitch), this.count, new(v.P0.W, v.P1.W, v.P2.W, v.P3.W));
+        this.Store(memory, from, 0, v.P0);
+        this.Store(memory, from, 1, v.P1);
+        this.Store(memory, from, 2, v.P2);
+    }
+
+    private int Channel(int part)
+    {
+        int at = this.slot + (8 * part);
+        return (4 * (at % 6)) + (at / 6);
+    }
+
+    private FloatQuad Load(Floats memory, long from, int part, int there)
+    {
+        FloatQuad q = default;
+        int channel = this.Channel(part);
+        if (channel < there)
+        {
+            q = FloatQuad.Load(memory, from + this.start + channel, this.pitch);
+        }
+
+        return q;
+    }
+
+    private void Store(Floats memory, long from, int part, FloatQuad value)
+    {
+        int channel = this.Channel(part);
+        if (channel < this.count)
+        {
+            FloatQuad.Store(memory, from + this.start + channel, this.pitch, value);
+        }
     }
 }
 
@@ -348,9 +380,13 @@ internal struct ScanSums
 internal struct ScanOwner<TFour>
     where TFour : struct, IFour
 {
+    /// <summary>Channels of a warp.</summary>
+    public const int Lanes = 24;
+
+    /// <summary>Threads of eight that own four adjacent channels.</summary>
+    public const int Owners = Lanes / 4;
+
     private const float Ln2 = 0.693147181f;
-    private const int Lanes = 32;
-    private const int Channels = SelectiveScan.ChannelsPerGroup;
 
     private WordQuad u;
     private WordQuad delta;
@@ -402,8 +438,13 @@ internal struct ScanOwner<TFour>
     }
 
     /// <summary>Hands what was loaded to the warp, where four tokens of a channel are one element.</summary>
-    public readonly void Share(ArrayView<float> tokens, ArrayView<float> dys)
+    public readonly void Share(ArrayView<float> tokens, ArrayView<float> dys, bool owns)
     {
+        if (!owns)
+        {
+            return;
+        }
+
         Put(tokens, 0, TFour.Widen(this.delta));
         Put(tokens, 4 * Lanes, TFour.Widen(this.u));
         Put(dys, 0, TFour.Widen(this.dy));
@@ -416,7 +457,7 @@ internal struct ScanOwner<TFour>
         FloatQuad dx = Get(met, 0) + Get(met, 4 * Lanes) + Get(met, 8 * Lanes) + Get(met, 12 * Lanes);
         FloatQuad slopes = Get(met, 16 * Lanes) + Get(met, 20 * Lanes) + Get(met, 24 * Lanes) + Get(met, 28 * Lanes);
         FloatQuad d = skip[0];
-        skip[Channels] = FloatQuad.Fma(dyt, ut, skip[Channels]);
+        skip[ScanGroup.Threads] = FloatQuad.Fma(dyt, ut, skip[ScanGroup.Threads]);
         this.Store(this.s.Du, p, FloatQuad.Fma(d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
         this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
     }

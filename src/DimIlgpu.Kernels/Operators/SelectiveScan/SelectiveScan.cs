@@ -151,7 +151,7 @@ public static class SelectiveScan
             Fold(device, view, incoming.Memory, dy.Memory, adjoint: 1, keep: 0);
         }
 
-        int n = layout.States, e = layout.Channels, groups = Divide(e, SelectiveScan.ChannelsPerGroup);
+        int n = layout.States, e = layout.Channels, groups = Divide(e, device.Kind == DeviceKind.Cpu ? ChannelsPerGroup : ScanGroup.BackwardChannels);
         long rows = inputs.U.Rows;
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
         Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
@@ -208,11 +208,31 @@ public static class SelectiveScan
         where TElement : struct, IElement
         where TPass : struct, IScanPass
     {
+        if (view.Layout.Width == 3)
+        {
+            Run<TElement, TPass, ThreeChannels>(device, view, pass);
+        }
+        else if (view.Layout.Width == 2)
+        {
+            Run<TElement, TPass, TwoChannels>(device, view, pass);
+        }
+        else
+        {
+            Run<TElement, TPass, OneChannel>(device, view, pass);
+        }
+    }
+
+    /// <inheritdoc cref="Run{TElement, TPass}"/>
+    private static void Run<TElement, TPass, TWidth>(Device device, ScanView view, ScanPassView pass)
+        where TElement : struct, IElement
+        where TPass : struct, IScanPass
+        where TWidth : struct, IScanWidth
+    {
         ScanLayout l = view.Layout;
-        Index3D groups = new(Divide(l.Channels, ScanGroup.Channels), 2 * l.Batch, l.Chunks);
+        Index3D groups = new(Divide(l.Channels, ScanGroups<TElement, TPass, TWidth>.Channels), 2 * l.Batch, l.Chunks);
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
-            device.Groups(new ScanGroups<TElement, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
+            device.Groups(new ScanGroups<TElement, TPass, TWidth>(view, pass.From(first)), groups, ScanGroup.Threads);
         }
     }
 
@@ -285,7 +305,7 @@ public static class SelectiveScan
         if (chunks == 0)
         {
             long enough = device.Kind == DeviceKind.Cpu ? EnoughCpuStrips : isBackward ? EnoughGpuBackwardGroups : EnoughGpuGroups;
-            int width = device.Kind == DeviceKind.Cpu ? device.Lane(channels) : isBackward ? ChannelsPerGroup : ScanGroup.Channels;
+            int width = device.Kind == DeviceKind.Cpu ? device.Lane(channels) : isBackward ? ScanGroup.BackwardChannels : 32;
             long fewest = isBackward && device.Kind != DeviceKind.Cpu ? FewestGpuBackwardChunks : FewestChunks;
             long wanted = enough / Math.Max(1, 2L * batch * Divide(channels, width));
             wanted = wanted < fewest ? 1 : wanted;
@@ -293,7 +313,7 @@ public static class SelectiveScan
         }
 
         int length = Divide(Divide(tokens, chunks), segment) * segment;
-        return new(batch, tokens, channels, states, Divide(tokens, length), length, segment);
+        return new(batch, tokens, channels, states, Divide(tokens, length), length, segment, Environment.GetEnvironmentVariable("W") is { } w ? int.Parse(w) : 3);
     }
 
     /// <summary>A launch reads and writes one type of element.</summary>
@@ -309,7 +329,7 @@ public static class SelectiveScan
 }
 
 /// <summary>The sizes of a scan and how its sequence is cut.</summary>
-internal readonly struct ScanLayout(int batch, int tokens, int channels, int states, int chunks, int chunkLength, int segment)
+internal readonly struct ScanLayout(int batch, int tokens, int channels, int states, int chunks, int chunkLength, int segment, int width)
 {
     public readonly int Batch = batch;
     public readonly int Tokens = tokens;
@@ -318,6 +338,9 @@ internal readonly struct ScanLayout(int batch, int tokens, int channels, int sta
     public readonly int Chunks = chunks;
     public readonly int ChunkLength = chunkLength;
     public readonly int Segment = segment;
+
+    /// <summary>Channels of a thread of a GPU in a forward pass or a fold.</summary>
+    public readonly int Width = width;
 
     /// <summary>Directions · batch · chunks.</summary>
     public long Strips => 2L * this.Batch * this.Chunks;
