@@ -31,15 +31,19 @@ internal struct ScanEach<T>
 
 /// <summary>Four tokens of a thread's channels in memory, as it loads and stores them.</summary>
 /// <remarks>
-/// What is loaded ahead stays as it is stored until it is used, and no load stands under a condition: tokens beyond the end
-/// load the last, and channels beyond the last load the first of the thread's. <see cref="Cut"/> makes zeros of such tokens.
+/// What is loaded ahead stays as it is stored until it is used, and no load stands under a condition that could wait for it:
+/// tokens beyond the end load the last, and channels beyond the last load the first of the thread's. <see cref="Cut"/> makes
+/// zeros of such tokens. A strip starts at a long index; within it an int counts elements upwards from its lowest row.
 /// </remarks>
 internal readonly struct ScanRows<TElement, TWidth>
     where TElement : struct, IElement
     where TWidth : struct, IScanWidth
 {
     private const int Lanes = 32;
-    private readonly long start;
+
+    /// <summary>The lowest row of the strip, at the first of the thread's channels.</summary>
+    public readonly long Start;
+    private readonly int first;
     private readonly int step;
     private readonly int length;
     private readonly int count;
@@ -52,18 +56,21 @@ internal readonly struct ScanRows<TElement, TWidth>
     public ScanRows(ScanLayout l, ScanPlace place, int column, int token, bool isReturn)
     {
         int e = l.Channels;
-        long stride = isReturn ? -place.Stride : place.Stride;
+        bool isUp = isReturn != (place.Stride > 0);
         this.count = column < e ? (e - column + Lanes - 1) / Lanes : 0;
         this.length = place.Length - token;
-        this.step = (int)stride * e;
-        this.start = ((place.Row(isReturn ? place.Length - 1 : 0) + (token * stride)) * e) + (column < e ? column : e - 1);
+        this.step = isUp ? e : -e;
+        this.first = (isUp ? token : place.Length - 1 - token) * e;
+        this.Start = (place.Row(place.Stride > 0 ? 0 : place.Length - 1) * e) + (column < e ? column : e - 1);
     }
 
     /// <summary>Loads the tokens of the tile at <paramref name="p"/>.</summary>
+    /// <param name="memory">The tensor from <see cref="Start"/> on.</param>
+    /// <param name="p">The tile's first token.</param>
     public ScanEach<WordQuad> Load(Floats memory, int p)
     {
         ScanEach<WordQuad> q = default;
-        long x = this.Row(p, 0), y = this.Row(p, 1), z = this.Row(p, 2), w = this.Row(p, 3);
+        int x = this.Row(p, 0), y = this.Row(p, 1), z = this.Row(p, 2), w = this.Row(p, 3);
         if (this.count >= TWidth.Channels)
         {
             q.P0 = Load(memory, x, y, z, w, 0);
@@ -124,7 +131,7 @@ internal readonly struct ScanRows<TElement, TWidth>
     public static FloatQuad Widen(WordQuad q) =>
         new(TElement.Widen(q.X), TElement.Widen(q.Y), TElement.Widen(q.Z), TElement.Widen(q.W));
 
-    private static WordQuad Load(Floats memory, long x, long y, long z, long w, int offset) => new()
+    private static WordQuad Load(Floats memory, int x, int y, int z, int w, int offset) => new()
     {
         X = TElement.Load(memory, x, offset),
         Y = TElement.Load(memory, y, offset),
@@ -132,7 +139,7 @@ internal readonly struct ScanRows<TElement, TWidth>
         W = TElement.Load(memory, w, offset),
     };
 
-    private void Store(Floats memory, long at, float x, float y, float z)
+    private void Store(Floats memory, int at, float x, float y, float z)
     {
         if (this.count > 0)
         {
@@ -150,13 +157,13 @@ internal readonly struct ScanRows<TElement, TWidth>
         }
     }
 
-    private long Row(int p, int token)
+    private int Row(int p, int token)
     {
         int last = this.length - 1 - p;
         return this.At(p + (token < last ? token : last));
     }
 
-    private long At(int p) => this.start + ((long)p * this.step);
+    private int At(int p) => this.first + (p * this.step);
 }
 
 /// <summary>Four states of the B or C of one token, as a thread loads them ahead.</summary>

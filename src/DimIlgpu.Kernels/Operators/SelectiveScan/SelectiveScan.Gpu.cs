@@ -113,8 +113,9 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         ScanRows<TElement, TWidth> rows = new(l, place, owned, warp * 4, TPass.IsAdjoint);
         ScanRates<TElement> rateRows = new(
             view, place, token: thread / 8, isC: thread % 8 >= 4, pass.First + (thread % 4 * 4), TPass.IsAdjoint);
-        Floats drives = TPass.IsAdjoint ? pass.Dy : view.U;
-        ScanEach<WordQuad> drive = rows.Load(drives, 0), delta = rows.Load(view.Delta, 0);
+        Floats drives = (TPass.IsAdjoint ? pass.Dy : view.U).From(rows.Start), deltas = view.Delta.From(rows.Start);
+        Floats to = TPass.IsFold ? default : pass.Y.From(rows.Start);
+        ScanEach<WordQuad> drive = rows.Load(drives, 0), delta = rows.Load(deltas, 0);
         WordQuad rate = rateRows.Load(0);
 
         // The states before these 16 gave D u already.
@@ -157,7 +158,7 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
             ownRate[0] = rateRows.Widen(rate, p);
             TPlatform.Barrier();
             drive = rows.Load(drives, p + Tile);
-            delta = rows.Load(view.Delta, p + Tile);
+            delta = rows.Load(deltas, p + Tile);
             rate = rateRows.Load(p + Tile);
             if (!TPass.IsFold && p > 0 && pass.Keep != 0)
             {
@@ -182,7 +183,7 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
                     skips.P2 += Sum(owns.SubView(2 * Lanes));
                 }
 
-                rows.Store(pass.Y, p, skips, pass.First != 0);
+                rows.Store(to, p, skips, pass.First != 0);
             }
         }
 
@@ -211,27 +212,44 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         return d * x;
     }
 
-    /// <summary>Four tokens of all channels of the thread.</summary>
+    /// <summary>Four tokens of all channels of the thread, which leave together: what is read after a write waits for it.</summary>
     private static void Four(
         ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys, int block, ScanEach<FloatQuad> a,
         ref ScanEach<FloatQuad> h, ref ScanEach<float> sum)
     {
         ScanFourRates r = new(rates.SubView(32 * block));
-        Four(tokens, ys, block * Channels, r, a.P0, ref h.P0, ref sum.P0);
+        ScanEach<FloatQuad> y = default;
+        int at = block * Channels;
+        y.P0 = Four(tokens, at, r, a.P0, ref h.P0, ref sum.P0);
         if (TWidth.Channels > 1)
         {
-            Four(tokens, ys, (block * Channels) + Lanes, r, a.P1, ref h.P1, ref sum.P1);
+            y.P1 = Four(tokens, at + Lanes, r, a.P1, ref h.P1, ref sum.P1);
         }
 
         if (TWidth.Channels > 2)
         {
-            Four(tokens, ys, (block * Channels) + (2 * Lanes), r, a.P2, ref h.P2, ref sum.P2);
+            y.P2 = Four(tokens, at + (2 * Lanes), r, a.P2, ref h.P2, ref sum.P2);
+        }
+
+        if (!TPass.IsFold)
+        {
+            ys[at] = y.P0;
+        }
+
+        if (!TPass.IsFold && TWidth.Channels > 1)
+        {
+            ys[at + Lanes] = y.P1;
+        }
+
+        if (!TPass.IsFold && TWidth.Channels > 2)
+        {
+            ys[at + (2 * Lanes)] = y.P2;
         }
     }
 
     /// <summary>Four tokens of one of them.</summary>
-    private static void Four(
-        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> ys, int at, ScanFourRates r, FloatQuad a, ref FloatQuad h, ref float sum)
+    private static FloatQuad Four(
+        ArrayView<FloatQuad> tokens, int at, ScanFourRates r, FloatQuad a, ref FloatQuad h, ref float sum)
     {
         FloatQuad dt = tokens[at], x = tokens[Drives + at], y = default;
         y.X = Step(ref h, a, dt.X, x.X, r.B0, r.C0);
@@ -242,10 +260,8 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         {
             sum += (dt.X + dt.Y) + (dt.Z + dt.W);
         }
-        else
-        {
-            ys[at] = y;
-        }
+
+        return y;
     }
 
     private static float Step(ref FloatQuad h, FloatQuad a, float delta, float x, FloatQuad b, FloatQuad c)
