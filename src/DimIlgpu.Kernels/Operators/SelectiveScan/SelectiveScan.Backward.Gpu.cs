@@ -2,7 +2,7 @@ using ILGPU;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>GPU: a group is a strip and 96 of its channels, a warp 24 of them; a thread has four states of three channels.</summary>
+/// <summary>GPU: a group is a strip and 128 or 96 of its channels; a thread has four states of four or three channels.</summary>
 /// <remarks>
 /// <para>
 /// A segment of 16 tokens runs forward once, to keep the state before each four tokens, and then back, four tokens at a
@@ -10,51 +10,67 @@ namespace DimIlgpu.Kernels;
 /// to four tokens of a state.
 /// </para>
 /// <para>
-/// All that 24 channels need meets within one warp, which then waits for no other: the four states' sums for du and dΔ, and
-/// dB and dC, which a thread adds over its three channels as it goes and the warp over eight threads. 24 of its threads also
-/// own one token in four of four adjacent channels, which they load ahead, and whose du and dΔ they store. The group meets
-/// twice in a segment: for B and C, which its warps share, and to add up their dB and dC.
+/// All that a warp's channels need meets within it, and it waits for no other: the four states' sums for du and dΔ, and dB
+/// and dC, which a thread adds over its channels as it goes and the warp over eight threads. Its threads, or with three
+/// channels three in four of them, also own one token in four of four adjacent channels, which they load ahead, and whose du
+/// and dΔ they store. The group meets twice in a segment: for B and C, which its warps share, and to add up their dB and dC.
 /// </para>
 /// <para>
-/// 96 channels in four warps, because three such groups fill a multiprocessor and 2,304 channels at batch 8 then fill 97 % of
-/// 132 of them, where groups of 128 channels fill 73 %.
+/// Four channels a thread take the fewest instructions a state. Three such groups share a multiprocessor; where that leaves
+/// many with fewer, groups of three channels a thread may fill them better. One channel a thread takes 29 KB of shared memory
+/// where the others take 42 and 48: for devices that have less.
 /// </para>
 /// </remarks>
-[KernelInstance(typeof(Float32Fours))]
-[KernelInstance(typeof(Float32Ones))]
-[KernelInstance(typeof(BFloat16Fours))]
-[KernelInstance(typeof(BFloat16Ones))]
-internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch, int first, int blocks) : IGroupKernel
+[KernelInstance(typeof(Float32Fours), typeof(FourChannels))]
+[KernelInstance(typeof(Float32Fours), typeof(ThreeChannels))]
+[KernelInstance(typeof(Float32Ones), typeof(FourChannels))]
+[KernelInstance(typeof(Float32Ones), typeof(ThreeChannels))]
+[KernelInstance(typeof(Float32Ones), typeof(OneChannel))]
+[KernelInstance(typeof(BFloat16Fours), typeof(FourChannels))]
+[KernelInstance(typeof(BFloat16Fours), typeof(ThreeChannels))]
+[KernelInstance(typeof(BFloat16Ones), typeof(FourChannels))]
+[KernelInstance(typeof(BFloat16Ones), typeof(ThreeChannels))]
+[KernelInstance(typeof(BFloat16Ones), typeof(OneChannel))]
+internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats scratch, int first, int blocks) : IGroupKernel
     where TFour : struct, IFour
+    where TWidth : struct, IScanWidth
 {
     private const int Threads = ScanGroup.Threads;
-    private const int Lanes = ScanOwner<TFour>.Lanes;
     private const int Warps = Threads / 32;
     private const int Block = 4;
     private const int Tile = ScanGroup.Tile;
     private const float Ln2 = 0.693147181f;
 
-    // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, and where sums meet. Then B
-    // and C of the group by token, and of each thread dA and what it needs
-    // once in a segment, which would take registers.
-    private const int Dy = Tile / Block * 2 * Lanes;
-    private const int Meeting = Dy + Lanes;
-    private const int OfWarp = Meeting + ScanSums.Length;
-    private const int Rates = Warps * OfWarp;
-    private const int Slope = Rates + (8 * Tile);
-    private const int Places = Slope + (Parts * Threads);
-
-    // Scratch memory: the states before each block by block, channel of the thread and thread; D, dD and
-    // two places; dB and dC by warp.
-    private const int Parts = ScanStates.Count;
-    private const int Skip = Tile / Block * Parts * Threads;
-    private const int Sums = Skip + (3 * Threads);
-
     /// <summary>Blocks of a segment. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
     public const int Blocks = Tile / Block;
 
+    /// <summary>Channels of a group, over which dB and dC are summed before partial sums are written.</summary>
+    public static int Channels => Warps * Lanes;
+
     /// <summary>Floats of scratch memory of a group.</summary>
-    public const int ScratchLength = (Sums + (Warps * Tile * 8)) * 4;
+    public static int ScratchLength => (Sums + (Warps * Tile * 8)) * 4;
+
+    private static int Lanes => ScanColumns<TFour, TWidth>.Lanes;
+
+    // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, and where sums meet. Then B
+    // and C of the group by token, and of each thread dA and what it needs once in a segment, which would take registers.
+    private static int Dy => Tile / Block * 2 * Lanes;
+
+    private static int Meeting => Dy + Lanes;
+
+    private static int OfWarp => Meeting + ScanSums.Length;
+
+    private static int Rates => Warps * OfWarp;
+
+    private static int Slope => Rates + (8 * Tile);
+
+    private static int Places => Slope + (TWidth.Channels * Threads);
+
+    // Scratch memory: the states before each block by block, channel of the thread and thread; D, dD and
+    // two places; dB and dC by warp.
+    private static int Skip => Tile / Block * TWidth.Channels * Threads;
+
+    private static int Sums => Skip + (3 * Threads);
 
     public static int GroupsPerProcessor => TFour.IsByFour ? 3 : 2;
 
@@ -67,7 +83,7 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
         int thread = Group.IdxX, lane = thread % 32, warp = thread / 32, quad = lane / 8, slot = lane % 8, e = l.Channels;
-        int column = (Grid.IdxX * ScanGroup.BackwardChannels) + (warp * Lanes);
+        int column = (Grid.IdxX * Channels) + (warp * Lanes);
         ArrayView<FloatQuad> held = scratch.View.Cast<FloatQuad>().SubView(
             ((place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4));
 
@@ -78,25 +94,25 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
         ArrayView<FloatQuad> metRates = memory.SubView((warp * OfWarp) + Meeting + (lane * ScanSums.Pitch));
         ArrayView<FloatQuad> slopes = memory.SubView(Slope + thread), kept = held.SubView(thread);
 
-        // An owner's four channels are Owners apart. The threads that own none share nothing and store nothing.
-        bool owns = slot < ScanOwner<TFour>.Owners;
+        // The threads that own none share nothing and store nothing.
+        bool owns = TWidth.Channels == 4 || slot < Lanes / 4;
         ArrayView<float> own = memory.Cast<float>().SubView((((warp * OfWarp) + (owns ? slot : 0)) * 4) + quad);
 
         // Long where the whole group agrees, so that threads need not remember it.
         long flow = place.Strip * l.States * e;
         int last = (place.Length - 1) / Tile * Tile;
-        ScanOwner<TFour> owner = new(s, place, owns ? column + (4 * slot) : e, quad, first);
+        ScanOwner<TFour, TWidth> owner = new(s, place, owns ? column + (4 * slot) : e, quad, first);
         ScanSharer<TFour> sharer = new(s.View, place, thread, first);
-        ScanColumns columns = new(l, column, slot, first + (4 * quad));
+        ScanColumns<TFour, TWidth> columns = new(l, column, slot, first + (4 * quad));
         ArrayView<int> places = memory.SubView(Places + thread).Cast<int>();
         columns.Keep(places);
         ArrayView<long> starts = held.SubView(Skip + (2 * Threads) + thread).Cast<long>();
         sharer.Keep(places, starts);
         starts[1] = place.Strip;
-        ScanStates a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
-        ScanStates g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
-        ScanStates h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
-        default(ScanStates).Keep(slopes);
+        ScanStates<TWidth> a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
+        ScanStates<TWidth> g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
+        ScanStates<TWidth> h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
+        default(ScanStates<TWidth>).Keep(slopes);
         kept[Skip] = owner.LoadD(place, column + (4 * slot));
         kept[Skip + Threads] = default;
         memory.SubView(Rates)[thread] = TFour.Widen(sharer.Load(last));
@@ -115,29 +131,48 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
             {
                 ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes), shared = rates.SubView(block * 8 * Block);
                 Advance(tokens, 0, shared, a.P0, ref h.P0);
-                Advance(tokens, 8, shared, a.P1, ref h.P1);
-                Advance(tokens, 16, shared, a.P2, ref h.P2);
-                h.Keep(kept.SubView((block + 1) * Parts * Threads));
+                if (TWidth.Channels > 1)
+                {
+                    Advance(tokens, 8, shared, a.P1, ref h.P1);
+                }
+
+                if (TWidth.Channels > 2)
+                {
+                    Advance(tokens, 16, shared, a.P2, ref h.P2);
+                }
+
+                if (TWidth.Channels > 3)
+                {
+                    Advance(tokens, 24, shared, a.P3, ref h.P3);
+                }
+
+                h.Keep(kept.SubView((block + 1) * TWidth.Channels * Threads));
             }
 
             for (int block = blocks - 1; block >= 0; block--)
             {
                 ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes);
-                ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * Parts * Threads);
+                ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * TWidth.Channels * Threads);
                 ScanSums sums = default;
-                FloatQuad state = states[0], next = states[Threads];
+                FloatQuad state = states[0], next = TWidth.Channels > 1 ? states[Threads] : default;
                 Return(tokens, 0, mine[Dy], shared, sent, state, a.P0, ref g.P0, slopes, ref sums);
-                state = states[2 * Threads];
+                state = TWidth.Channels > 2 ? states[2 * Threads] : default;
 
                 // Always so: a branch that ptxas cannot foresee keeps it from weaving the channels together, which would spill.
-                if (blocks > 0)
+                if (TWidth.Channels > 1 && blocks > 0)
                 {
                     Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
                 }
 
-                if (blocks > 0)
+                next = TWidth.Channels > 3 ? states[3 * Threads] : default;
+                if (TWidth.Channels > 2 && blocks > 0)
                 {
                     Return(tokens, 16, mine[Dy + 16], shared, sent, state, a.P2, ref g.P2, slopes, ref sums);
+                }
+
+                if (TWidth.Channels > 3 && blocks > 0)
+                {
+                    Return(tokens, 24, mine[Dy + 24], shared, sent, next, a.P3, ref g.P3, slopes, ref sums);
                 }
 
                 // Under way while sums meet: any earlier they would take registers from what is above.
@@ -154,7 +189,7 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
             }
 
             WordQuad rate = sharer.Kept(places, starts).Load(before);
-            h = ScanColumns.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
+            h = ScanColumns<TFour, TWidth>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
             TPlatform.Barrier();
             memory.SubView(Rates)[thread] = TFour.Widen(rate);
             this.StoreRates(place, p, held.SubView(Sums + thread), thread);
@@ -169,7 +204,7 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
             TFour.StoreFloats(s.DD, (starts[1] * e) + column + (4 * slot), owns ? e - column - (4 * slot) : 0, sum);
         }
 
-        ScanColumns.Kept(l, places).Store(s.DA, starts[1] * l.States * e, ScanStates.Kept(slopes).Times(a, Ln2));
+        ScanColumns<TFour, TWidth>.Kept(l, places).Store(s.DA, starts[1] * l.States * e, ScanStates<TWidth>.Kept(slopes).Times(a, Ln2));
     }
 
     /// <summary>Four tokens of one of the thread's channels forward.</summary>
@@ -239,45 +274,59 @@ internal readonly struct ScanBackwardGroups<TFour>(ScanAdjoint s, Floats scratch
     }
 }
 
-/// <summary>Four states of three channels.</summary>
-internal struct ScanStates
+/// <summary>Four states of a thread's channels; those beyond their number are never written and take no register.</summary>
+internal struct ScanStates<TWidth>
+    where TWidth : struct, IScanWidth
 {
-    /// <summary>How many channels.</summary>
-    public const int Count = 3;
-
-    public FloatQuad P0, P1, P2;
+    public FloatQuad P0, P1, P2, P3;
 
     /// <summary>Writes them to a thread's place in memory of a group.</summary>
     public readonly void Keep(ArrayView<FloatQuad> kept)
     {
         kept[0] = this.P0;
-        kept[ScanGroup.Threads] = this.P1;
-        kept[2 * ScanGroup.Threads] = this.P2;
+        if (TWidth.Channels > 1)
+        {
+            kept[ScanGroup.Threads] = this.P1;
+        }
+
+        if (TWidth.Channels > 2)
+        {
+            kept[2 * ScanGroup.Threads] = this.P2;
+        }
+
+        if (TWidth.Channels > 3)
+        {
+            kept[3 * ScanGroup.Threads] = this.P3;
+        }
     }
 
     /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
-    public static ScanStates Kept(ArrayView<FloatQuad> kept) => new()
+    public static ScanStates<TWidth> Kept(ArrayView<FloatQuad> kept) => new()
     {
         P0 = kept[0],
-        P1 = kept[ScanGroup.Threads],
-        P2 = kept[2 * ScanGroup.Threads],
+        P1 = TWidth.Channels > 1 ? kept[ScanGroup.Threads] : default,
+        P2 = TWidth.Channels > 2 ? kept[2 * ScanGroup.Threads] : default,
+        P3 = TWidth.Channels > 3 ? kept[3 * ScanGroup.Threads] : default,
     };
 
     /// <summary>Element by element, by <paramref name="other"/> and a factor.</summary>
-    public readonly ScanStates Times(ScanStates other, float factor) => new()
+    public readonly ScanStates<TWidth> Times(ScanStates<TWidth> other, float factor) => new()
     {
         P0 = factor * (this.P0 * other.P0),
         P1 = factor * (this.P1 * other.P1),
         P2 = factor * (this.P2 * other.P2),
+        P3 = factor * (this.P3 * other.P3),
     };
 }
 
-/// <summary>Where <see cref="ScanStates"/> of a thread are in an (N, E) matrix.</summary>
+/// <summary>Where <see cref="ScanStates{TWidth}"/> of a thread are in an (N, E) matrix.</summary>
 /// <remarks>
 /// In shared memory, the channels of a warp stand in the order that lets owners write four of them without meeting in a bank:
-/// place s + 6j is channel 4s + j. Thread t computes places t, t + 8 and t + 16.
+/// with W channels a thread, place s + 2Wj is channel 4s + j. Thread t of eight computes places t, t + 8, …
 /// </remarks>
-internal readonly struct ScanColumns
+internal readonly struct ScanColumns<TFour, TWidth>
+    where TFour : struct, IFour
+    where TWidth : struct, IScanWidth
 {
     private readonly int pitch;
     private readonly int start;
@@ -296,8 +345,11 @@ internal readonly struct ScanColumns
     private ScanColumns(int pitch, int start, int count, int slot) =>
         (this.pitch, this.start, this.count, this.slot) = (pitch, start, count, slot);
 
+    /// <summary>Channels of a warp.</summary>
+    public static int Lanes => 8 * TWidth.Channels;
+
     /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
-    public static ScanColumns Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1], Group.IdxX % 8);
+    public static ScanColumns<TFour, TWidth> Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1], Group.IdxX % 8);
 
     /// <summary>Writes it to memory of the thread.</summary>
     public void Keep(ArrayView<int> kept)
@@ -306,32 +358,53 @@ internal readonly struct ScanColumns
         kept[1] = this.count;
     }
 
-    public ScanStates Load(Floats memory, long from, bool any)
+    public ScanStates<TWidth> Load(Floats memory, long from, bool any)
     {
         int there = any ? this.count : 0;
-        return new() { P0 = this.Load(memory, from, 0, there), P1 = this.Load(memory, from, 1, there), P2 = this.Load(memory, from, 2, there) };
+        if (TWidth.Channels == 4)
+        {
+            long at = from + this.start + (4 * this.slot);
+            int adjacent = there - (4 * this.slot);
+            FloatQuad x = TFour.LoadFloats(memory, at, adjacent), y = TFour.LoadFloats(memory, at + this.pitch, adjacent);
+            FloatQuad z = TFour.LoadFloats(memory, at + (2 * this.pitch), adjacent), w = TFour.LoadFloats(memory, at + (3 * this.pitch), adjacent);
+            return new()
+            {
+                P0 = new(x.X, y.X, z.X, w.X),
+                P1 = new(x.Y, y.Y, z.Y, w.Y),
+                P2 = new(x.Z, y.Z, z.Z, w.Z),
+                P3 = new(x.W, y.W, z.W, w.W),
+            };
+        }
+
+        return new()
+        {
+            P0 = this.Load(memory, from, 0, there),
+            P1 = this.Load(memory, from, 1, there),
+            P2 = this.Load(memory, from, 2, there),
+            P3 = this.Load(memory, from, 3, there),
+        };
     }
 
-    public void Store(Floats memory, long from, ScanStates v)
+    public void Store(Floats memory, long from, ScanStates<TWidth> v)
     {
         this.Store(memory, from, 0, v.P0);
         this.Store(memory, from, 1, v.P1);
         this.Store(memory, from, 2, v.P2);
+        this.Store(memory, from, 3, v.P3);
     }
 
     private int Channel(int part)
     {
         int at = this.slot + (8 * part);
-        return (4 * (at % 6)) + (at / 6);
+        return (4 * (at % (Lanes / 4))) + (at / (Lanes / 4));
     }
 
     private FloatQuad Load(Floats memory, long from, int part, int there)
     {
         FloatQuad q = default;
-        int channel = this.Channel(part);
-        if (channel < there)
+        if (part < TWidth.Channels && this.Channel(part) < there)
         {
-            q = FloatQuad.Load(memory, from + this.start + channel, this.pitch);
+            q = FloatQuad.Load(memory, from + this.start + this.Channel(part), this.pitch);
         }
 
         return q;
@@ -339,10 +412,9 @@ internal readonly struct ScanColumns
 
     private void Store(Floats memory, long from, int part, FloatQuad value)
     {
-        int channel = this.Channel(part);
-        if (channel < this.count)
+        if (part < TWidth.Channels && this.Channel(part) < this.count)
         {
-            FloatQuad.Store(memory, from + this.start + channel, this.pitch, value);
+            FloatQuad.Store(memory, from + this.start + this.Channel(part), this.pitch, value);
         }
     }
 }
@@ -377,15 +449,10 @@ internal struct ScanSums
 }
 
 /// <summary>A thread of the backward pass as owner of one token in four, of four adjacent channels.</summary>
-internal struct ScanOwner<TFour>
+internal struct ScanOwner<TFour, TWidth>
     where TFour : struct, IFour
+    where TWidth : struct, IScanWidth
 {
-    /// <summary>Channels of a warp.</summary>
-    public const int Lanes = 24;
-
-    /// <summary>Threads of eight that own four adjacent channels.</summary>
-    public const int Owners = Lanes / 4;
-
     private const float Ln2 = 0.693147181f;
 
     private WordQuad u;
@@ -472,6 +539,9 @@ internal struct ScanOwner<TFour>
 
     private static FloatQuad Get(ArrayView<float> slots, int at) =>
         new(slots[at], slots[at + Lanes], slots[at + (2 * Lanes)], slots[at + (3 * Lanes)]);
+
+    // Floats from one of the owner's four channels to the next.
+    private static int Lanes => ScanColumns<TFour, TWidth>.Lanes;
 
     private readonly long At(int p) => this.start + ((long)p * this.step);
 

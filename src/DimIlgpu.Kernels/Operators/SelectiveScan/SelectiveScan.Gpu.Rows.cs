@@ -1,9 +1,9 @@
 namespace DimIlgpu.Kernels;
 
-/// <summary>Channels of a thread of the forward pass, as a type argument: 32 apart, for a warp loads 32 adjacent ones.</summary>
+/// <summary>Channels of a thread, as a type argument.</summary>
 internal interface IScanWidth
 {
-    /// <summary>How many, up to three.</summary>
+    /// <summary>How many: one or three in the forward pass, where they are 32 apart, and up to four in the backward one.</summary>
     static abstract int Channels { get; }
 }
 
@@ -12,14 +12,14 @@ internal readonly struct OneChannel : IScanWidth
     public static int Channels => 1;
 }
 
-internal readonly struct TwoChannels : IScanWidth
-{
-    public static int Channels => 2;
-}
-
 internal readonly struct ThreeChannels : IScanWidth
 {
     public static int Channels => 3;
+}
+
+internal readonly struct FourChannels : IScanWidth
+{
+    public static int Channels => 4;
 }
 
 /// <summary>What a thread has of each of its channels; what is beyond their number is never written and takes no register.</summary>

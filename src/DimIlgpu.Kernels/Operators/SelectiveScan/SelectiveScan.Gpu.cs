@@ -72,11 +72,7 @@ internal readonly struct ScanPassView(Floats dy, Floats y, Floats states, int ke
 [KernelInstance(typeof(BFloat16Element), typeof(FoldPass), typeof(OneChannel))]
 [KernelInstance(typeof(BFloat16Element), typeof(AdjointFoldPass), typeof(OneChannel))]
 [KernelInstance(typeof(Float32Element), typeof(ForwardPass), typeof(ThreeChannels))]
-[KernelInstance(typeof(Float32Element), typeof(FoldPass), typeof(ThreeChannels))]
-[KernelInstance(typeof(Float32Element), typeof(AdjointFoldPass), typeof(ThreeChannels))]
 [KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(ThreeChannels))]
-[KernelInstance(typeof(BFloat16Element), typeof(FoldPass), typeof(ThreeChannels))]
-[KernelInstance(typeof(BFloat16Element), typeof(AdjointFoldPass), typeof(ThreeChannels))]
 internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, ScanPassView pass) : IGroupKernel
     where TElement : struct, IElement
     where TPass : struct, IScanPass

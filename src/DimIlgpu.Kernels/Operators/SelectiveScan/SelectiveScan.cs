@@ -43,7 +43,7 @@ public static class SelectiveScan
 
     // As many independent strips as keep the hardware busy: register lanes on a CPU, groups on a GPU.
     private const long EnoughCpuStrips = 16;
-    private const long EnoughGpuGroups = 512;
+    private const long EnoughGpuGroups = 660;
     private const long EnoughGpuBackwardGroups = 264;
 
     // Folding runs through all tokens once more, so fewer chunks than these gain nothing.
@@ -56,7 +56,11 @@ public static class SelectiveScan
     /// <summary>The most states N per channel on a GPU, where more than 16 run 16 at a time.</summary>
     public const int MaxGpuStates = 256;
 
-    /// <summary>Channels over which dB and dC are summed before partial sums are written.</summary>
+    // A GPU's threads are laid out for one that is wide: what is added up in which order depends on shape alone.
+    private const int Processors = 132;
+    private const int Lanes = 32;
+
+    /// <summary>Channels of a CPU over which dB and dC are summed before partial sums are written.</summary>
     internal const int ChannelsPerGroup = 128;
 
     /// <summary>Tokens from one kept state to the next.</summary>
@@ -93,10 +97,10 @@ public static class SelectiveScan
         Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients) =>
         Backward(device, inputs, checkpoints, dy, batch, gradients, chunks: 0);
 
-    /// <summary>With a number of chunks to aim at; 0 chooses by shape.</summary>
-    internal static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints, int chunks)
+    /// <summary>With a number of chunks to aim at, and on a GPU the channels of a thread; 0 chooses by shape.</summary>
+    internal static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints, int chunks, int width = 0)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: false);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, width, isBackward: false);
         Check.Dense(y, inputs.U.Shape);
         CheckType(y, inputs.U, nameof(y));
         if (checkpoints is { } kept)
@@ -136,11 +140,11 @@ public static class SelectiveScan
         }
     }
 
-    /// <inheritdoc cref="Forward(Device, ScanInputs, Tensor, int, Tensor?, int)"/>
+    /// <inheritdoc cref="Forward(Device, ScanInputs, Tensor, int, Tensor?, int, int)"/>
     internal static void Backward(
-        Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients, int chunks)
+        Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients, int chunks, int width = 0)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: true);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, width, isBackward: true);
         Check.Dense(dy, inputs.U.Shape);
         CheckType(dy, inputs.U, nameof(dy));
         using ArenaScope scope = device.Scratch.Scope();
@@ -151,7 +155,7 @@ public static class SelectiveScan
             Fold(device, view, incoming.Memory, dy.Memory, adjoint: 1, keep: 0);
         }
 
-        int n = layout.States, e = layout.Channels, groups = Divide(e, device.Kind == DeviceKind.Cpu ? ChannelsPerGroup : ScanGroup.BackwardChannels);
+        int n = layout.States, e = layout.Channels, groups = Divide(e, device.Kind == DeviceKind.Cpu ? ChannelsPerGroup : Lanes * layout.Width);
         long rows = inputs.U.Rows;
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
         Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
@@ -208,13 +212,9 @@ public static class SelectiveScan
         where TElement : struct, IElement
         where TPass : struct, IScanPass
     {
-        if (view.Layout.Width == 3)
+        if (!TPass.IsFold && view.Layout.Width == 3)
         {
             Run<TElement, TPass, ThreeChannels>(device, view, pass);
-        }
-        else if (view.Layout.Width == 2)
-        {
-            Run<TElement, TPass, TwoChannels>(device, view, pass);
         }
         else
         {
@@ -277,7 +277,7 @@ public static class SelectiveScan
         return new(layout, inputs, a.Memory);
     }
 
-    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks, bool isBackward)
+    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks, int width, bool isBackward)
     {
         Check.NotEmpty(inputs.U, nameof(inputs.U));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
@@ -302,18 +302,46 @@ public static class SelectiveScan
         CheckType(inputs.C, inputs.U, nameof(inputs.C));
 
         int segment = SegmentOf(device);
+        if (width == 0)
+        {
+            width = device.Kind == DeviceKind.Cpu ? 1 : isBackward ? BackwardWidth(device, batch, channels) : ForwardWidth(batch, channels);
+        }
+
         if (chunks == 0)
         {
-            long enough = device.Kind == DeviceKind.Cpu ? EnoughCpuStrips : isBackward ? EnoughGpuBackwardGroups : EnoughGpuGroups;
-            int width = device.Kind == DeviceKind.Cpu ? device.Lane(channels) : isBackward ? ScanGroup.BackwardChannels : 32;
-            long fewest = isBackward && device.Kind != DeviceKind.Cpu ? FewestGpuBackwardChunks : FewestChunks;
-            long wanted = enough / Math.Max(1, 2L * batch * Divide(channels, width));
-            wanted = wanted < fewest ? 1 : wanted;
-            chunks = (int)Math.Clamp(wanted, 1, Math.Max(1, tokens / (4 * segment)));
+            chunks = device.Kind == DeviceKind.Cpu
+                ? Chunks(2L * batch * Divide(channels, device.Lane(channels)), EnoughCpuStrips, FewestChunks, tokens / (4 * segment))
+                : isBackward
+                ? Chunks(2L * batch * Divide(channels, Lanes * width), EnoughGpuBackwardGroups, FewestGpuBackwardChunks, tokens / (4 * segment))
+                : Chunks(2L * batch * Divide(channels, Lanes * width), EnoughGpuGroups, FewestChunks, tokens / (16 * segment));
         }
 
         int length = Divide(Divide(tokens, chunks), segment) * segment;
-        return new(batch, tokens, channels, states, Divide(tokens, length), length, segment, Environment.GetEnvironmentVariable("W") is { } w ? int.Parse(w) : 3);
+        return new(batch, tokens, channels, states, Divide(tokens, length), length, segment, width);
+    }
+
+    private static int Chunks(long groups, long enough, long fewest, int most)
+    {
+        long wanted = enough / Math.Max(1, groups);
+        return (int)Math.Clamp(wanted < fewest ? 1 : wanted, 1, Math.Max(1, most));
+    }
+
+    /// <summary>Three channels a thread where they are at least two groups a multiprocessor.</summary>
+    private static int ForwardWidth(int batch, int channels) =>
+        2L * batch * Divide(channels, 3 * Lanes) >= 2 * Processors ? 3 : 1;
+
+    /// <summary>The width whose fullest multiprocessor is done first; one channel where shared memory is small.</summary>
+    private static int BackwardWidth(Device device, int batch, int channels)
+    {
+        if (device.Accelerator.MaxSharedMemoryPerGroup < 48 * 1024)
+        {
+            return 1;
+        }
+
+        // A group of 96 channels takes nearly 5/6 of the time of one of 128.
+        long wide = DivideLong(2L * batch * Divide(channels, 4 * Lanes), Processors) * 6;
+        long narrow = DivideLong(2L * batch * Divide(channels, 3 * Lanes), Processors) * 5;
+        return narrow < wide ? 3 : 4;
     }
 
     /// <summary>A launch reads and writes one type of element.</summary>
@@ -326,6 +354,8 @@ public static class SelectiveScan
     }
 
     private static int Divide(int a, int b) => (a + b - 1) / b;
+
+    private static long DivideLong(long a, long b) => (a + b - 1) / b;
 }
 
 /// <summary>The sizes of a scan and how its sequence is cut.</summary>
@@ -339,7 +369,7 @@ internal readonly struct ScanLayout(int batch, int tokens, int channels, int sta
     public readonly int ChunkLength = chunkLength;
     public readonly int Segment = segment;
 
-    /// <summary>Channels of a thread of a GPU in a forward pass or a fold.</summary>
+    /// <summary>Channels of a thread of a GPU; folds have one.</summary>
     public readonly int Width = width;
 
     /// <summary>Directions · batch · chunks.</summary>
