@@ -12,6 +12,11 @@ internal readonly struct OneChannel : IScanWidth
     public static int Channels => 1;
 }
 
+internal readonly struct TwoChannels : IScanWidth
+{
+    public static int Channels => 2;
+}
+
 internal readonly struct ThreeChannels : IScanWidth
 {
     public static int Channels => 3;
@@ -106,6 +111,23 @@ internal readonly struct ScanRows<TElement, TWidth>
         }
 
         int left = this.length - p;
+        if (left > 3 && this.count >= TWidth.Channels)
+        {
+            int x = this.At(p), y = this.At(p + 1), z = this.At(p + 2), w = this.At(p + 3);
+            Store(memory, x, y, z, w, 0, value.P0);
+            if (TWidth.Channels > 1)
+            {
+                Store(memory, x, y, z, w, Lanes, value.P1);
+            }
+
+            if (TWidth.Channels > 2)
+            {
+                Store(memory, x, y, z, w, 2 * Lanes, value.P2);
+            }
+
+            return;
+        }
+
         if (left > 0)
         {
             this.Store(memory, this.At(p), value.P0.X, value.P1.X, value.P2.X);
@@ -127,7 +149,7 @@ internal readonly struct ScanRows<TElement, TWidth>
         }
     }
 
-    /// <summary>What <see cref="Load"/> brought of one channel, as float32.</summary>
+    /// <summary>What <see cref="Load(Floats, int)"/> brought of one channel, as float32.</summary>
     public static FloatQuad Widen(WordQuad q) =>
         new(TElement.Widen(q.X), TElement.Widen(q.Y), TElement.Widen(q.Z), TElement.Widen(q.W));
 
@@ -138,6 +160,14 @@ internal readonly struct ScanRows<TElement, TWidth>
         Z = TElement.Load(memory, z, offset),
         W = TElement.Load(memory, w, offset),
     };
+
+    private static void Store(Floats memory, int x, int y, int z, int w, int offset, FloatQuad value)
+    {
+        TElement.Store(memory, x, offset, value.X);
+        TElement.Store(memory, y, offset, value.Y);
+        TElement.Store(memory, z, offset, value.Z);
+        TElement.Store(memory, w, offset, value.W);
+    }
 
     private void Store(Floats memory, int at, float x, float y, float z)
     {

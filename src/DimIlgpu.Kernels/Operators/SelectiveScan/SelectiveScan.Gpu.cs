@@ -33,7 +33,7 @@ internal readonly struct AdjointFoldPass : IScanPass
     public static bool IsAdjoint => true;
 }
 
-/// <summary>What a pass of <see cref="ScanGroups{TElement, TPass}"/> reads and writes beside the inputs.</summary>
+/// <summary>What a pass of <see cref="ScanGroups{TElement, TPass, TWidth}"/> reads and writes beside the inputs.</summary>
 /// <param name="dy">Gradient of y, where adjoints are folded.</param>
 /// <param name="y">Receives y, or with folds their ΣΔ.</param>
 /// <param name="states">The states between segments, or with folds the folds.</param>
@@ -71,6 +71,8 @@ internal readonly struct ScanPassView(Floats dy, Floats y, Floats states, int ke
 [KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(OneChannel))]
 [KernelInstance(typeof(BFloat16Element), typeof(FoldPass), typeof(OneChannel))]
 [KernelInstance(typeof(BFloat16Element), typeof(AdjointFoldPass), typeof(OneChannel))]
+[KernelInstance(typeof(Float32Element), typeof(ForwardPass), typeof(TwoChannels))]
+[KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(TwoChannels))]
 [KernelInstance(typeof(Float32Element), typeof(ForwardPass), typeof(ThreeChannels))]
 [KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(ThreeChannels))]
 internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, ScanPassView pass) : IGroupKernel
@@ -139,16 +141,16 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         ArrayView<FloatQuad> owns = memory.SubView(TPass.IsFold ? 0 : Sums + (warp * Channels) + lane);
         for (int p = 0; p < length; p += Tile)
         {
-            ScanEach<FloatQuad> skips = default;
-            skips.P0 = Share(rows, mine, drive.P0, delta.P0, d.P0, p, p + Tile > length);
+            ScanEach<FloatQuad> us = default;
+            us.P0 = Share(rows, mine, drive.P0, delta.P0, p, p + Tile > length);
             if (TWidth.Channels > 1)
             {
-                skips.P1 = Share(rows, mine.SubView(Lanes), drive.P1, delta.P1, d.P1, p, p + Tile > length);
+                us.P1 = Share(rows, mine.SubView(Lanes), drive.P1, delta.P1, p, p + Tile > length);
             }
 
             if (TWidth.Channels > 2)
             {
-                skips.P2 = Share(rows, mine.SubView(2 * Lanes), drive.P2, delta.P2, d.P2, p, p + Tile > length);
+                us.P2 = Share(rows, mine.SubView(2 * Lanes), drive.P2, delta.P2, p, p + Tile > length);
             }
 
             ownRate[0] = rateRows.Widen(rate, p);
@@ -168,18 +170,18 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
             TPlatform.Barrier();
             if (!TPass.IsFold)
             {
-                skips.P0 += Sum(owns);
+                us.P0 = FloatQuad.Fma(d.P0, us.P0, Sum(owns));
                 if (TWidth.Channels > 1)
                 {
-                    skips.P1 += Sum(owns.SubView(Lanes));
+                    us.P1 = FloatQuad.Fma(d.P1, us.P1, Sum(owns.SubView(Lanes)));
                 }
 
                 if (TWidth.Channels > 2)
                 {
-                    skips.P2 += Sum(owns.SubView(2 * Lanes));
+                    us.P2 = FloatQuad.Fma(d.P2, us.P2, Sum(owns.SubView(2 * Lanes)));
                 }
 
-                rows.Store(to, p, skips, pass.First != 0);
+                rows.Store(to, p, us, pass.First != 0);
             }
         }
 
@@ -193,9 +195,9 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         }
     }
 
-    /// <summary>Hands four tokens of a channel to the group, and gives their D u.</summary>
+    /// <summary>Hands four tokens of a channel to the group, and gives what drives them.</summary>
     private static FloatQuad Share(
-        ScanRows<TElement, TWidth> rows, ArrayView<FloatQuad> mine, WordQuad drive, WordQuad delta, float d, int p, bool isCut)
+        ScanRows<TElement, TWidth> rows, ArrayView<FloatQuad> mine, WordQuad drive, WordQuad delta, int p, bool isCut)
     {
         FloatQuad x = ScanRows<TElement, TWidth>.Widen(drive), dt = ScanRows<TElement, TWidth>.Widen(delta);
         if (isCut)
@@ -205,7 +207,7 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
 
         mine[0] = dt;
         mine[Drives] = TPass.IsAdjoint ? x : dt * x;
-        return d * x;
+        return x;
     }
 
     /// <summary>Four tokens of all channels of the thread, which leave together: what is read after a write waits for it.</summary>

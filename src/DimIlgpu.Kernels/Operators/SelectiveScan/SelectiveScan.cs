@@ -216,6 +216,10 @@ public static class SelectiveScan
         {
             Run<TElement, TPass, ThreeChannels>(device, view, pass);
         }
+        else if (!TPass.IsFold && view.Layout.Width == 2)
+        {
+            Run<TElement, TPass, TwoChannels>(device, view, pass);
+        }
         else
         {
             Run<TElement, TPass, OneChannel>(device, view, pass);
