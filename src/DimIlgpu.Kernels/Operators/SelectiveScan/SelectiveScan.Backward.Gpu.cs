@@ -101,7 +101,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         // Long where the whole group agrees, so that threads need not remember it.
         long flow = place.Strip * l.States * e;
         int last = (place.Length - 1) / Tile * Tile;
-        ScanOwner<TFour, TWidth> owner = new(s, place, owns ? column + (4 * slot) : e, quad, first);
+        ScanOwner<TFour, TWidth> owner = new(s, place, column + (4 * slot), quad, first, owns);
         ScanSharer<TFour> sharer = new(s.View, place, thread, first);
         ScanColumns<TFour, TWidth> columns = new(l, column, slot, first + (4 * quad));
         ArrayView<int> places = memory.SubView(Places + thread).Cast<int>();
@@ -119,7 +119,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         for (int block = 0; block < blocks; block++)
         {
             owner.Load(last + (block * Block), last + (block * Block));
-            owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), owns);
+            owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
         }
 
         TPlatform.Barrier();
@@ -182,7 +182,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
                 owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), kept.SubView(Skip));
                 TPlatform.WarpBarrier();
                 sums.Share(sentRates);
-                owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), owns);
+                owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
                 TPlatform.WarpBarrier();
                 held.SubView(Sums + (warp * 8 * Tile) + lane)[block * 32] = ScanSums.AddLanes(metRates);
                 TPlatform.WarpBarrier();
@@ -201,10 +201,20 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         if (quad == 0 && first == 0)
         {
             FloatQuad sum = sent[0] + sent[Lanes] + sent[2 * Lanes] + sent[3 * Lanes];
-            TFour.StoreFloats(s.DD, (starts[1] * e) + column + (4 * slot), owns ? e - column - (4 * slot) : 0, sum);
+
+            // From registers or from memory, whichever lets ptxas keep the rest in registers.
+            if (TWidth.Channels == 4)
+            {
+                TFour.StoreFloats(s.DD, (starts[1] * e) + column + (4 * slot), e - column - (4 * slot), sum);
+            }
+            else
+            {
+                int at = Group.IdxX % 8 * 4, count = at < Lanes ? places[1] - at : 0;
+                TFour.StoreFloats(s.DD, (starts[1] * l.Channels) + places[0] + at, count, sum);
+            }
         }
 
-        ScanColumns<TFour, TWidth>.Kept(l, places).Store(s.DA, starts[1] * l.States * e, ScanStates<TWidth>.Kept(slopes).Times(a, Ln2));
+        ScanColumns<TFour, TWidth>.Kept(l, places).Store(s.DA, starts[1] * l.States * (TWidth.Channels == 4 ? e : l.Channels), ScanStates<TWidth>.Kept(slopes).Times(a, Ln2));
     }
 
     /// <summary>Four tokens of one of the thread's channels forward.</summary>
@@ -471,7 +481,8 @@ internal struct ScanOwner<TFour, TWidth>
     /// <param name="column">The first of the channels.</param>
     /// <param name="token">The token, counted from the first of four.</param>
     /// <param name="first">The first of the 16 states that run.</param>
-    public ScanOwner(ScanAdjoint s, ScanPlace place, int column, int token, int first)
+    /// <param name="owns">Whether the thread owns any.</param>
+    public ScanOwner(ScanAdjoint s, ScanPlace place, int column, int token, int first, bool owns)
     {
         int e = s.View.Layout.Channels;
         this.u = default;
@@ -481,7 +492,7 @@ internal struct ScanOwner<TFour, TWidth>
         this.start = (place.Row(token) * e) + column;
         this.step = (int)place.Stride * e;
         this.length = place.Length - token;
-        this.count = e - column;
+        this.count = owns ? e - column : int.MinValue;
         this.first = first;
     }
 
@@ -505,9 +516,9 @@ internal struct ScanOwner<TFour, TWidth>
     }
 
     /// <summary>Hands what was loaded to the warp, where four tokens of a channel are one element.</summary>
-    public readonly void Share(ArrayView<float> tokens, ArrayView<float> dys, bool owns)
+    public readonly void Share(ArrayView<float> tokens, ArrayView<float> dys)
     {
-        if (!owns)
+        if (TWidth.Channels != 4 && this.count == int.MinValue)
         {
             return;
         }

@@ -12,11 +12,6 @@ internal readonly struct OneChannel : IScanWidth
     public static int Channels => 1;
 }
 
-internal readonly struct TwoChannels : IScanWidth
-{
-    public static int Channels => 2;
-}
-
 internal readonly struct ThreeChannels : IScanWidth
 {
     public static int Channels => 3;

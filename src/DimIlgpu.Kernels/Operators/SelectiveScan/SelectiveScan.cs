@@ -50,13 +50,19 @@ public static class SelectiveScan
     private const long FewestChunks = 4;
     private const long FewestGpuBackwardChunks = 2;
 
+    // Tiles of a chunk of a forward pass.
+    private const int FewestGpuTiles = 16;
+
     /// <summary>The most states N per channel on every device; N is a multiple of 4.</summary>
     public const int MaxStates = 16;
 
     /// <summary>The most states N per channel on a GPU, where more than 16 run 16 at a time.</summary>
     public const int MaxGpuStates = 256;
 
-    // A GPU's threads are laid out for one that is wide: what is added up in which order depends on shape alone.
+    // Of a group with three or four channels a thread; a device that has less gets one.
+    private const int MostSharedMemory = 48 * 1024;
+
+    // Multiprocessors of the GPU that shapes are laid out for, whichever runs them: sums depend on shape alone.
     private const int Processors = 132;
     private const int Lanes = 32;
 
@@ -82,7 +88,7 @@ public static class SelectiveScan
     /// <param name="y">Output, (2·B·L, E): both directions stacked, each in token order.</param>
     /// <param name="batch">Batch size B.</param>
     /// <param name="checkpoints">Receives the kept states, of <see cref="CheckpointShape"/>; null where no gradient is wanted.</param>
-    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>, or on a GPU <see cref="MaxGpuStates"/>.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>, or on a GPU <see cref="MaxGpuStates"/>; or a sequence has over 2³¹ − 1 elements of u on a GPU.</exception>
     public static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints) =>
         Forward(device, inputs, y, batch, checkpoints, chunks: 0);
 
@@ -216,10 +222,6 @@ public static class SelectiveScan
         {
             Run<TElement, TPass, ThreeChannels>(device, view, pass);
         }
-        else if (!TPass.IsFold && view.Layout.Width == 2)
-        {
-            Run<TElement, TPass, TwoChannels>(device, view, pass);
-        }
         else
         {
             Run<TElement, TPass, OneChannel>(device, view, pass);
@@ -305,10 +307,17 @@ public static class SelectiveScan
         CheckType(inputs.B, inputs.U, nameof(inputs.B));
         CheckType(inputs.C, inputs.U, nameof(inputs.C));
 
+        if (device.Kind != DeviceKind.Cpu && (long)tokens * channels > int.MaxValue)
+        {
+            throw new ArgumentException(
+                $"'{nameof(inputs.U)}' has {tokens} tokens of {channels} channels in a sequence; a GPU scans at most {int.MaxValue} elements of one.",
+                nameof(inputs));
+        }
+
         int segment = SegmentOf(device);
         if (width == 0)
         {
-            width = device.Kind == DeviceKind.Cpu ? 1 : isBackward ? BackwardWidth(device, batch, channels) : ForwardWidth(batch, channels);
+            width = device.Kind == DeviceKind.Cpu ? 1 : isBackward ? BackwardWidth(device, batch, channels) : ForwardWidth(device, batch, channels, tokens);
         }
 
         if (chunks == 0)
@@ -317,7 +326,7 @@ public static class SelectiveScan
                 ? Chunks(2L * batch * Divide(channels, device.Lane(channels)), EnoughCpuStrips, FewestChunks, tokens / (4 * segment))
                 : isBackward
                 ? Chunks(2L * batch * Divide(channels, Lanes * width), EnoughGpuBackwardGroups, FewestGpuBackwardChunks, tokens / (4 * segment))
-                : Chunks(2L * batch * Divide(channels, Lanes * width), EnoughGpuGroups, FewestChunks, tokens / (16 * segment));
+                : Chunks(2L * batch * Divide(channels, Lanes * width), EnoughGpuGroups, FewestChunks, tokens / (FewestGpuTiles * segment));
         }
 
         int length = Divide(Divide(tokens, chunks), segment) * segment;
@@ -330,20 +339,32 @@ public static class SelectiveScan
         return (int)Math.Clamp(wanted < fewest ? 1 : wanted, 1, Math.Max(1, most));
     }
 
-    /// <summary>Three channels a thread where they are at least two groups a multiprocessor.</summary>
-    private static int ForwardWidth(int batch, int channels) =>
-        2L * batch * Divide(channels, 3 * Lanes) >= 2 * Processors ? 3 : 1;
+    /// <summary>
+    /// Three channels a thread where they make two groups a multiprocessor, or do so with chunks that are long enough.
+    /// </summary>
+    private static int ForwardWidth(Device device, int batch, int channels, int tokens)
+    {
+        long groups = 2L * batch * Divide(channels, 3 * Lanes), chunks = EnoughGpuGroups / groups;
+        bool isEnough = groups >= 2 * Processors || (chunks >= FewestChunks && tokens / ScanGroup.Tile / FewestGpuTiles >= chunks);
+        return isEnough && device.Accelerator.MaxSharedMemoryPerGroup >= MostSharedMemory ? 3 : 1;
+    }
 
     /// <summary>The width whose fullest multiprocessor is done first; one channel where shared memory is small.</summary>
     private static int BackwardWidth(Device device, int batch, int channels)
     {
-        if (device.Accelerator.MaxSharedMemoryPerGroup < 48 * 1024)
+        if (device.Accelerator.MaxSharedMemoryPerGroup < MostSharedMemory)
         {
             return 1;
         }
 
-        // A group of 96 channels takes nearly 5/6 of the time of one of 128.
-        long wide = DivideLong(2L * batch * Divide(channels, 4 * Lanes), Processors) * 6;
+        // A group of 96 channels takes 5/6 of the time of one of 128. Chunks make up for few groups.
+        long groups = 2L * batch * Divide(channels, 4 * Lanes);
+        if (EnoughGpuBackwardGroups / groups >= FewestGpuBackwardChunks)
+        {
+            return 4;
+        }
+
+        long wide = DivideLong(groups, Processors) * 6;
         long narrow = DivideLong(2L * batch * Divide(channels, 3 * Lanes), Processors) * 5;
         return narrow < wide ? 3 : 4;
     }
