@@ -40,5 +40,13 @@ internal readonly unsafe struct Floats
         this.Phase = view.Length > 0 ? (int)((long)view.LoadEffectiveAddressAsPtr() / sizeof(ushort) % 4) : 0;
     }
 
+    private Floats(ArrayView<float> view, ArrayView<ushort> halves, int isNarrow) =>
+        (this.View, this.Halves, this.IsNarrow) = (view, halves, isNarrow);
+
     public float* Pointer => (float*)this.Address;
+
+    /// <summary>What lies from element <paramref name="index"/> on, as a kernel of a GPU that knows its type reads it.</summary>
+    public Floats From(long index) => this.IsNarrow != 0
+        ? new(default, this.Halves.SubView(index), 1)
+        : new(this.View.SubView(index), default, 0);
 }

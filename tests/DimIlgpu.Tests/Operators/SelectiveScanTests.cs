@@ -39,6 +39,27 @@ public sealed class SelectiveScanTests
     public void Simulated_threads_give_the_reference(int length, int chunks, int channels, int states) =>
         Check(TestDevice.Simt, batch: 1, length, channels, states, chunks, relative: 1e-4, absolute: 1e-4);
 
+    // Every number of channels a thread, forward and backward, whatever the shape would choose; 200 channels end within a group.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(Widths))]
+    public void Any_number_of_channels_a_thread_gives_the_reference(
+        TestDevice kind, int forward, int backward, int channels, ElementType type) => Check(
+        kind, batch: 2, length: 37, channels, states: 16, chunks: 1, type == ElementType.BFloat16 ? 3e-2 : 1e-4,
+        type == ElementType.BFloat16 ? 5e-2 : 1e-4, type, forward, backward);
+
+    [Theory]
+    [InlineData(3, 3)]
+    [InlineData(1, 1)]
+    public void Simulated_threads_of_any_number_of_channels_give_the_reference(int forward, int backward) => Check(
+        TestDevice.Simt, batch: 1, length: 5, channels: 40, states: 8, chunks: 1, relative: 1e-4, absolute: 1e-4,
+        ElementType.Float32, forward, backward);
+
+    public static TheoryData<TestDevice, int, int, int, ElementType> Widths =>
+        [.. from kind in FastGpuKinds
+            from width in new[] { (1, 1), (3, 3), (3, 4) }
+            from channels in new[] { 200, 75 }
+            from type in new[] { ElementType.Float32, ElementType.BFloat16 }
+            select (kind, width.Item1, width.Item2, channels, type)];
+
     public static TheoryData<TestDevice> Gpus => [.. Devices.All.Where(d => d is TestDevice.Simt or TestDevice.OpenCl or TestDevice.Cuda)];
 
     // A machine without a GPU has no such case, and a matrix of data cannot be empty.
@@ -137,7 +158,7 @@ public sealed class SelectiveScanTests
 
     private static void Check(
         TestDevice kind, int batch, int length, int channels, int states, int chunks, double relative, double absolute,
-        ElementType type = ElementType.Float32)
+        ElementType type = ElementType.Float32, int forward = 0, int backward = 0)
     {
         using DeviceLease lease = Devices.Open(kind);
         Device device = lease.Device;
@@ -156,7 +177,7 @@ public sealed class SelectiveScanTests
         SelectiveScanReference reference = new(batch, length, channels, states);
         Tensor y = arena.Rent(shapes[0], type: type);
         Tensor checkpoints = arena.Rent(SelectiveScan.CheckpointShape(device, batch, length, states, channels));
-        SelectiveScan.Forward(device, inputs, y, batch, checkpoints, chunks);
+        SelectiveScan.Forward(device, inputs, y, batch, checkpoints, chunks, forward);
         y.ShouldBe(reference.Forward(x), relative, absolute, "y");
 
         double[] dy = Data.Normal(50, y.ToArray().Length);
@@ -164,7 +185,7 @@ public sealed class SelectiveScanTests
         Tensor[] gradients = [.. shapes.Select((s, i) => arena.Rent(s, type: TypeOf(i, type)))];
         SelectiveScan.Backward(device, inputs, checkpoints, arena.Upload(dy, shapes[0], type), batch, new(
             new(gradients[0], false), new(gradients[1], false), new(gradients[2], false), new(gradients[3], false),
-            new(gradients[4], false), new(gradients[5], false)), chunks);
+            new(gradients[4], false), new(gradients[5], false)), chunks, backward);
         double[][] expected = reference.Adjoint(x, dy);
 
         // The oracle's factors: du 2×/2×, dΔ 5×/10×, dA 1×/5×; sums over tokens and batch grow like their number's root.

@@ -77,12 +77,16 @@ internal static class ScanBackward
     private static void LaunchGroups(Device device, ScanAdjoint adjoint)
     {
         ScanView v = adjoint.View;
-        bool byFour = (v.Layout.Channels | v.BPitch | v.CPitch) % 4 == 0
+        bool isOne = v.Layout.Width == 1, byFour = !isOne && (v.Layout.Channels | v.BPitch | v.CPitch) % 4 == 0
             && (v.U.Phase | v.Delta.Phase | v.B.Phase | v.C.Phase | v.A.Phase | adjoint.Incoming.Phase | adjoint.Checkpoints.Phase
                 | adjoint.Dy.Phase | adjoint.Du.Phase | adjoint.DDelta.Phase | adjoint.DA.Phase | adjoint.DD.Phase) == 0;
         if (adjoint.Dy.IsNarrow == 0)
         {
-            if (byFour)
+            if (isOne)
+            {
+                LaunchGroups<Float32Ones, OneChannel>(device, adjoint);
+            }
+            else if (byFour)
             {
                 LaunchGroups<Float32Fours>(device, adjoint);
             }
@@ -90,6 +94,10 @@ internal static class ScanBackward
             {
                 LaunchGroups<Float32Ones>(device, adjoint);
             }
+        }
+        else if (isOne)
+        {
+            LaunchGroups<BFloat16Ones, OneChannel>(device, adjoint);
         }
         else if (byFour)
         {
@@ -104,13 +112,27 @@ internal static class ScanBackward
     private static void LaunchGroups<TFour>(Device device, ScanAdjoint adjoint)
         where TFour : struct, IFour
     {
+        if (adjoint.View.Layout.Width == 4)
+        {
+            LaunchGroups<TFour, FourChannels>(device, adjoint);
+        }
+        else
+        {
+            LaunchGroups<TFour, ThreeChannels>(device, adjoint);
+        }
+    }
+
+    private static void LaunchGroups<TFour, TWidth>(Device device, ScanAdjoint adjoint)
+        where TFour : struct, IFour
+        where TWidth : struct, IScanWidth
+    {
         ScanLayout l = adjoint.View.Layout;
         using ArenaScope scope = device.Scratch.Scope();
-        Tensor states = device.Scratch.Rent(new(l.Strips * adjoint.Groups, ScanBackwardGroups<TFour>.ScratchLength));
+        Tensor states = device.Scratch.Rent(new(l.Strips * adjoint.Groups, ScanBackwardGroups<TFour, TWidth>.ScratchLength));
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
             device.Groups(
-                new ScanBackwardGroups<TFour>(adjoint, states.Memory, first, ScanBackwardGroups<TFour>.Blocks),
+                new ScanBackwardGroups<TFour, TWidth>(adjoint, states.Memory, first, ScanBackwardGroups<TFour, TWidth>.Blocks),
                 new Index3D(adjoint.Groups, 2 * l.Batch, l.Chunks), ScanGroup.Threads);
         }
     }

@@ -3,9 +3,6 @@ namespace DimIlgpu.Kernels;
 /// <summary>How the scan is laid over a GPU's threads.</summary>
 internal static class ScanGroup
 {
-    /// <summary>Channels of a group of the forward pass.</summary>
-    public const int Channels = 32;
-
     /// <summary>States of a channel: four threads with four each.</summary>
     public const int States = 16;
 

@@ -33,7 +33,7 @@ internal readonly struct AdjointFoldPass : IScanPass
     public static bool IsAdjoint => true;
 }
 
-/// <summary>What a pass of <see cref="ScanGroups{TElement, TPass}"/> reads and writes beside the inputs.</summary>
+/// <summary>What a pass of <see cref="ScanGroups{TElement, TPass, TWidth}"/> reads and writes beside the inputs.</summary>
 /// <param name="dy">Gradient of y, where adjoints are folded.</param>
 /// <param name="y">Receives y, or with folds their ΣΔ.</param>
 /// <param name="states">The states between segments, or with folds the folds.</param>
@@ -51,97 +51,115 @@ internal readonly struct ScanPassView(Floats dy, Floats y, Floats states, int ke
     public ScanPassView From(int state) => new(this.Dy, this.Y, this.States, this.Keep, state);
 }
 
-/// <summary>GPU: a group is a strip and 32 of its channels; a channel's 16 states are four threads' registers, four each.</summary>
+/// <summary>GPU: a group is a strip and some of its channels, 32 for each of a thread; a channel's 16 states are four threads' registers.</summary>
 /// <remarks>
 /// <para>
-/// As loaders, the threads fetch 16 tokens ahead: a warp reads 32 adjacent channels, a thread four tokens of one, and the
-/// loads of the next tile are under way while this one is computed. As computers, eight adjacent threads have the same four
-/// states, so that B and C are one read of 16 bytes that they share. The sums over states meet in shared memory, in the
-/// place of the thread that loaded u, which adds D u and stores y. Nothing needs a warp.
+/// As loaders, the threads fetch 16 tokens ahead: a warp reads 32 adjacent channels, a thread four tokens of one of them, and
+/// the loads of the next tile are under way while this one is computed. As computers, eight adjacent threads have the same
+/// four states, so that B and C are one read of 16 bytes that they share and that serves all channels of a thread. The sums
+/// over states meet in shared memory, in the place of the thread that loaded u, which adds D u and stores y. Nothing needs a
+/// warp.
 /// </para>
 /// <para>
-/// Four threads a channel rather than one: with 128 threads to 32 channels the groups spread evenly over the
-/// multiprocessors, where groups of 128 channels leave many with two and some with three.
+/// Shared memory returns 128 bytes a clock whoever shares them: a thread of one channel waits for B and C longer than for
+/// its exponentials, one of three does not. One of one is for folds, which read no C, for scans with few groups, and for
+/// devices of little shared memory: 14 KB a group, where three channels a thread take 38.
 /// </para>
 /// </remarks>
-[KernelInstance(typeof(Float32Element), typeof(ForwardPass))]
-[KernelInstance(typeof(Float32Element), typeof(FoldPass))]
-[KernelInstance(typeof(Float32Element), typeof(AdjointFoldPass))]
-[KernelInstance(typeof(BFloat16Element), typeof(ForwardPass))]
-[KernelInstance(typeof(BFloat16Element), typeof(FoldPass))]
-[KernelInstance(typeof(BFloat16Element), typeof(AdjointFoldPass))]
-internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView pass) : IGroupKernel
+[KernelInstance(typeof(Float32Element), typeof(ForwardPass), typeof(OneChannel))]
+[KernelInstance(typeof(Float32Element), typeof(FoldPass), typeof(OneChannel))]
+[KernelInstance(typeof(Float32Element), typeof(AdjointFoldPass), typeof(OneChannel))]
+[KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(OneChannel))]
+[KernelInstance(typeof(BFloat16Element), typeof(FoldPass), typeof(OneChannel))]
+[KernelInstance(typeof(BFloat16Element), typeof(AdjointFoldPass), typeof(OneChannel))]
+[KernelInstance(typeof(Float32Element), typeof(ForwardPass), typeof(ThreeChannels))]
+[KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(ThreeChannels))]
+internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, ScanPassView pass) : IGroupKernel
     where TElement : struct, IElement
     where TPass : struct, IScanPass
+    where TWidth : struct, IScanWidth
 {
-    private const int Channels = ScanGroup.Channels;
+    private const int Lanes = 32;
     private const int Threads = ScanGroup.Threads;
     private const int Tile = ScanGroup.Tile;
+    private const int Blocks = Tile / 4;
 
-    // Shared memory. Four tokens of a channel are one element: Δ, then what drives the state; B and C by token; the sums for
-    // y by four states; and D u, which waits for y in the place of the thread that loaded u.
-    private const int Drives = Threads;
-    private const int Rates = Drives + Threads;
-    private const int Sums = Rates + (8 * Tile);
-    private const int Skips = Sums + (4 * Threads);
+    public static int GroupsPerProcessor => TWidth.Channels == 3 ? 3 : TPass.IsFold ? 4 : 5;
+
+    public static int ThreadsPerGroup => Threads;
+
+    /// <summary>Channels of a group.</summary>
+    public static int Channels => Lanes * TWidth.Channels;
+
+    // Shared memory. Four tokens of a channel are one element: Δ, then what drives the state, then the sums for y by four
+    // states; B and C by token.
+    private static int Drives => Blocks * Channels;
+
+    private static int Sums => 2 * Drives;
+
+    private static int Rates => Sums + (TPass.IsFold ? 0 : 4 * Drives);
 
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Skips + Threads);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Rates + Threads);
         ScanLayout l = view.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
-        int thread = Group.IdxX, e = l.Channels, length = place.Length, owned = (Grid.IdxX * Channels) + (thread % Channels);
-        ScanRows<TElement> rows = new(l, place, owned, thread / Channels * 4, TPass.IsAdjoint);
+        int thread = Group.IdxX, lane = thread % Lanes, warp = thread / Lanes, e = l.Channels, length = place.Length;
+        int owned = (Grid.IdxX * Channels) + lane;
+        ScanRows<TElement, TWidth> rows = new(l, place, owned, warp * 4, TPass.IsAdjoint);
         ScanRates<TElement> rateRows = new(
             view, place, token: thread / 8, isC: thread % 8 >= 4, pass.First + (thread % 4 * 4), TPass.IsAdjoint);
-        Floats drives = TPass.IsAdjoint ? pass.Dy : view.U;
-        long at = rows.Start, rateAt = rateRows.Start;
-        FloatQuad u = rows.Load(drives, 0, at), delta = rows.Load(view.Delta, 0, at), rate = rateRows.Load(0, rateAt);
+        Floats drives = (TPass.IsAdjoint ? pass.Dy : view.U).From(rows.Start), deltas = view.Delta.From(rows.Start);
+        Floats to = TPass.IsFold ? default : pass.Y.From(rows.Start);
+        ScanEach<WordQuad> drive = rows.Load(drives, 0), delta = rows.Load(deltas, 0);
+        WordQuad rate = rateRows.Load(0);
 
         // The states before these 16 gave D u already.
-        float d = owned < e && pass.First == 0 ? ThreadLane.Read(view.D, ((long)place.Direction * e) + owned) : 0f;
-        int channel = (thread % 8) + (thread / 32 * 8), quad = thread / 8 % 4;
-        int column = (Grid.IdxX * Channels) + channel, state = pass.First + (4 * quad);
-        bool active = column < e && state < l.States;
-        FloatQuad a = default, h = default;
-        float sum = 0f;
-        if (active)
+        long skipAt = ((long)place.Direction * e) + owned;
+        ScanEach<float> d = default;
+        d.P0 = pass.First == 0 && owned < e ? ThreadLane.Read(view.D, skipAt) : 0f;
+        d.P1 = TWidth.Channels > 1 && pass.First == 0 && owned + Lanes < e ? ThreadLane.Read(view.D, skipAt + Lanes) : 0f;
+        d.P2 = TWidth.Channels > 2 && pass.First == 0 && owned + (2 * Lanes) < e ? ThreadLane.Read(view.D, skipAt + (2 * Lanes)) : 0f;
+
+        int channel = (lane % 8) + (warp * 8), quad = lane / 8, state = pass.First + (4 * quad);
+        int column = (Grid.IdxX * Channels) + channel;
+        int active = state < l.States ? e - column : 0;
+        ScanEach<FloatQuad> a = LoadStates(view.A, ((((long)place.Direction * l.States) + state) * e) + column, e, active), h = default;
+        ScanEach<float> sum = default;
+        if (!TPass.IsFold && place.Begin > 0)
         {
-            a = FloatQuad.Load(view.A, ((((long)place.Direction * l.States) + state) * e) + column, e);
-            if (!TPass.IsFold && place.Begin > 0)
-            {
-                long flow = pass.Keep != 0 ? place.Kept(l, 0) : place.Strip * l.States * e;
-                h = FloatQuad.Load(pass.States, flow + ((long)state * e) + column, e);
-            }
+            long flow = pass.Keep != 0 ? place.Kept(l, 0) : place.Strip * l.States * e;
+            h = LoadStates(pass.States, flow + ((long)state * e) + column, e, active);
         }
 
         // Views that start where this thread reads and writes: what is added to them below is constant.
-        ArrayView<FloatQuad> mine = memory.SubView(thread), tokens = memory.SubView(channel), rates = memory.SubView(Rates + quad);
-        ArrayView<FloatQuad> ys = memory.SubView(Sums + (quad * Channels) + channel);
-        ArrayView<FloatQuad> owns = memory.SubView(Sums + (thread / Channels * Threads) + (thread % Channels));
+        ArrayView<FloatQuad> mine = memory.SubView((warp * Channels) + lane), tokens = memory.SubView(channel);
+        ArrayView<FloatQuad> rates = memory.SubView(Rates + quad), ownRate = memory.SubView(Rates + thread);
+        ArrayView<FloatQuad> ys = memory.SubView(TPass.IsFold ? 0 : Sums + (quad * Drives) + channel);
+        ArrayView<FloatQuad> owns = memory.SubView(TPass.IsFold ? 0 : Sums + (warp * Channels) + lane);
         for (int p = 0; p < length; p += Tile)
         {
-            mine[0] = delta;
-            mine[Drives] = TPass.IsAdjoint ? u : delta * u;
-            mine[Rates] = rate;
-            if (!TPass.IsFold)
+            ScanEach<FloatQuad> us = default;
+            us.P0 = Share(rows, mine, drive.P0, delta.P0, p, p + Tile > length);
+            if (TWidth.Channels > 1)
             {
-                mine[Skips] = d * u;
+                us.P1 = Share(rows, mine.SubView(Lanes), drive.P1, delta.P1, p, p + Tile > length);
             }
 
+            if (TWidth.Channels > 2)
+            {
+                us.P2 = Share(rows, mine.SubView(2 * Lanes), drive.P2, delta.P2, p, p + Tile > length);
+            }
+
+            ownRate[0] = rateRows.Widen(rate, p);
             TPlatform.Barrier();
-            if (p + Tile < length)
+            drive = rows.Load(drives, p + Tile);
+            delta = rows.Load(deltas, p + Tile);
+            rate = rateRows.Load(p + Tile);
+            if (!TPass.IsFold && p > 0 && pass.Keep != 0)
             {
-                rateAt += Tile * rateRows.Step;
-                u = rows.Load(drives, p + Tile, at + (Tile * rows.Step));
-                delta = rows.Load(view.Delta, p + Tile, at + (Tile * rows.Step));
-                rate = rateRows.Load(p + Tile, rateAt);
-            }
-
-            if (!TPass.IsFold && p > 0 && pass.Keep != 0 && active)
-            {
-                FloatQuad.Store(pass.States, place.Kept(l, p) + ((long)state * e) + column, e, h);
+                StoreStates(pass.States, place.Kept(l, p) + ((long)state * e) + column, e, active, h);
             }
 
             Four(tokens, rates, ys, 0, a, ref h, ref sum);
@@ -151,41 +169,96 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
             TPlatform.Barrier();
             if (!TPass.IsFold)
             {
-                FloatQuad y = owns[0] + owns[Channels] + owns[2 * Channels] + owns[3 * Channels] + mine[Skips];
-                rows.Store(pass.Y, p, at, y, pass.First != 0);
-            }
+                us.P0 = FloatQuad.Fma(d.P0, us.P0, Sum(owns));
+                if (TWidth.Channels > 1)
+                {
+                    us.P1 = FloatQuad.Fma(d.P1, us.P1, Sum(owns.SubView(Lanes)));
+                }
 
-            at += Tile * rows.Step;
+                if (TWidth.Channels > 2)
+                {
+                    us.P2 = FloatQuad.Fma(d.P2, us.P2, Sum(owns.SubView(2 * Lanes)));
+                }
+
+                rows.Store(to, p, us, pass.First != 0);
+            }
         }
 
-        if (TPass.IsFold && active)
+        if (TPass.IsFold)
         {
-            FloatQuad.Store(pass.States, (((place.Strip * l.States) + state) * e) + column, e, h);
+            StoreStates(pass.States, (((place.Strip * l.States) + state) * e) + column, e, active, h);
             if (state == 0)
             {
-                pass.Y.View[(place.Strip * e) + column] = sum;
+                StoreSums(pass.Y, (place.Strip * e) + column, active, sum);
             }
         }
     }
 
-    /// <summary>Four tokens.</summary>
-    private static void Four(
-        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys, int block, FloatQuad a, ref FloatQuad h, ref float sum)
+    /// <summary>Hands four tokens of a channel to the group, and gives what drives them.</summary>
+    private static FloatQuad Share(
+        ScanRows<TElement, TWidth> rows, ArrayView<FloatQuad> mine, WordQuad drive, WordQuad delta, int p, bool isCut)
     {
-        FloatQuad dt = tokens[block * Channels], x = tokens[Drives + (block * Channels)], y = default;
-        int at = 32 * block;
-        y.X = Step(ref h, a, dt.X, x.X, rates[at], rates[at + 4]);
-        y.Y = Step(ref h, a, dt.Y, x.Y, rates[at + 8], rates[at + 12]);
-        y.Z = Step(ref h, a, dt.Z, x.Z, rates[at + 16], rates[at + 20]);
-        y.W = Step(ref h, a, dt.W, x.W, rates[at + 24], rates[at + 28]);
+        FloatQuad x = ScanRows<TElement, TWidth>.Widen(drive), dt = ScanRows<TElement, TWidth>.Widen(delta);
+        if (isCut)
+        {
+            dt = rows.Cut(dt, p);
+        }
+
+        mine[0] = dt;
+        mine[Drives] = TPass.IsAdjoint ? x : dt * x;
+        return x;
+    }
+
+    /// <summary>Four tokens of all channels of the thread, which leave together: what is read after a write waits for it.</summary>
+    private static void Four(
+        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys, int block, ScanEach<FloatQuad> a,
+        ref ScanEach<FloatQuad> h, ref ScanEach<float> sum)
+    {
+        ScanFourRates r = new(rates.SubView(32 * block));
+        ScanEach<FloatQuad> y = default;
+        int at = block * Channels;
+        y.P0 = Four(tokens, at, r, a.P0, ref h.P0, ref sum.P0);
+        if (TWidth.Channels > 1)
+        {
+            y.P1 = Four(tokens, at + Lanes, r, a.P1, ref h.P1, ref sum.P1);
+        }
+
+        if (TWidth.Channels > 2)
+        {
+            y.P2 = Four(tokens, at + (2 * Lanes), r, a.P2, ref h.P2, ref sum.P2);
+        }
+
+        if (!TPass.IsFold)
+        {
+            ys[at] = y.P0;
+        }
+
+        if (!TPass.IsFold && TWidth.Channels > 1)
+        {
+            ys[at + Lanes] = y.P1;
+        }
+
+        if (!TPass.IsFold && TWidth.Channels > 2)
+        {
+            ys[at + (2 * Lanes)] = y.P2;
+        }
+    }
+
+    /// <summary>Four tokens of one of them.</summary>
+    private static FloatQuad Four(
+        ArrayView<FloatQuad> tokens, int at, ScanFourRates r, FloatQuad a, ref FloatQuad h, ref float sum)
+    {
+        FloatQuad dt = tokens[at], x = tokens[Drives + at], y = default;
+        y.X = Step(ref h, a, dt.X, x.X, r.B0, r.C0);
+        y.Y = Step(ref h, a, dt.Y, x.Y, r.B1, r.C1);
+        y.Z = Step(ref h, a, dt.Z, x.Z, r.B2, r.C2);
+        y.W = Step(ref h, a, dt.W, x.W, r.B3, r.C3);
         if (TPass.IsFold)
         {
             sum += (dt.X + dt.Y) + (dt.Z + dt.W);
         }
-        else
-        {
-            ys[block * Threads] = y;
-        }
+
+        return y;
     }
 
     private static float Step(ref FloatQuad h, FloatQuad a, float delta, float x, FloatQuad b, FloatQuad c)
@@ -201,4 +274,78 @@ internal readonly struct ScanGroups<TElement, TPass>(ScanView view, ScanPassView
         h = FloatQuad.Fma(decay, h, x * b);
         return FloatQuad.Dot(h, c);
     }
+
+    /// <summary>The sum over all states of four tokens of a channel.</summary>
+    private static FloatQuad Sum(ArrayView<FloatQuad> owns) =>
+        owns[0] + owns[Drives] + owns[2 * Drives] + owns[3 * Drives];
+
+    private static ScanEach<FloatQuad> LoadStates(Floats memory, long at, int pitch, int active)
+    {
+        ScanEach<FloatQuad> q = default;
+        if (active > 0)
+        {
+            q.P0 = FloatQuad.Load(memory, at, pitch);
+        }
+
+        if (TWidth.Channels > 1 && active > Lanes)
+        {
+            q.P1 = FloatQuad.Load(memory, at + Lanes, pitch);
+        }
+
+        if (TWidth.Channels > 2 && active > 2 * Lanes)
+        {
+            q.P2 = FloatQuad.Load(memory, at + (2 * Lanes), pitch);
+        }
+
+        return q;
+    }
+
+    private static void StoreStates(Floats memory, long at, int pitch, int active, ScanEach<FloatQuad> q)
+    {
+        if (active > 0)
+        {
+            FloatQuad.Store(memory, at, pitch, q.P0);
+        }
+
+        if (TWidth.Channels > 1 && active > Lanes)
+        {
+            FloatQuad.Store(memory, at + Lanes, pitch, q.P1);
+        }
+
+        if (TWidth.Channels > 2 && active > 2 * Lanes)
+        {
+            FloatQuad.Store(memory, at + (2 * Lanes), pitch, q.P2);
+        }
+    }
+
+    private static void StoreSums(Floats memory, long at, int active, ScanEach<float> sum)
+    {
+        if (active > 0)
+        {
+            memory.View[at] = sum.P0;
+        }
+
+        if (TWidth.Channels > 1 && active > Lanes)
+        {
+            memory.View[at + Lanes] = sum.P1;
+        }
+
+        if (TWidth.Channels > 2 && active > 2 * Lanes)
+        {
+            memory.View[at + (2 * Lanes)] = sum.P2;
+        }
+    }
+}
+
+/// <summary>Four states of the B and C of four tokens.</summary>
+internal readonly struct ScanFourRates(ArrayView<FloatQuad> rates)
+{
+    public readonly FloatQuad B0 = rates[0];
+    public readonly FloatQuad C0 = rates[4];
+    public readonly FloatQuad B1 = rates[8];
+    public readonly FloatQuad C1 = rates[12];
+    public readonly FloatQuad B2 = rates[16];
+    public readonly FloatQuad C2 = rates[20];
+    public readonly FloatQuad B3 = rates[24];
+    public readonly FloatQuad C3 = rates[28];
 }

@@ -43,12 +43,15 @@ public static class SelectiveScan
 
     // As many independent strips as keep the hardware busy: register lanes on a CPU, groups on a GPU.
     private const long EnoughCpuStrips = 16;
-    private const long EnoughGpuGroups = 512;
+    private const long EnoughGpuGroups = 660;
     private const long EnoughGpuBackwardGroups = 264;
 
     // Folding runs through all tokens once more, so fewer chunks than these gain nothing.
     private const long FewestChunks = 4;
     private const long FewestGpuBackwardChunks = 2;
+
+    // Tiles of a chunk of a forward pass.
+    private const int FewestGpuTiles = 16;
 
     /// <summary>The most states N per channel on every device; N is a multiple of 4.</summary>
     public const int MaxStates = 16;
@@ -56,7 +59,14 @@ public static class SelectiveScan
     /// <summary>The most states N per channel on a GPU, where more than 16 run 16 at a time.</summary>
     public const int MaxGpuStates = 256;
 
-    /// <summary>Channels over which dB and dC are summed before partial sums are written.</summary>
+    // Of a group with three or four channels a thread; a device that has less gets one.
+    private const int MostSharedMemory = 48 * 1024;
+
+    // Multiprocessors of the GPU that shapes are laid out for, whichever runs them: sums depend on shape alone.
+    private const int Processors = 132;
+    private const int Lanes = 32;
+
+    /// <summary>Channels of a CPU over which dB and dC are summed before partial sums are written.</summary>
     internal const int ChannelsPerGroup = 128;
 
     /// <summary>Tokens from one kept state to the next.</summary>
@@ -78,7 +88,7 @@ public static class SelectiveScan
     /// <param name="y">Output, (2·B·L, E): both directions stacked, each in token order.</param>
     /// <param name="batch">Batch size B.</param>
     /// <param name="checkpoints">Receives the kept states, of <see cref="CheckpointShape"/>; null where no gradient is wanted.</param>
-    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>, or on a GPU <see cref="MaxGpuStates"/>.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit each other, or N is no multiple of 4 up to <see cref="MaxStates"/>, or on a GPU <see cref="MaxGpuStates"/>; or a sequence has over 2³¹ − 1 elements of u on a GPU.</exception>
     public static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints) =>
         Forward(device, inputs, y, batch, checkpoints, chunks: 0);
 
@@ -93,10 +103,10 @@ public static class SelectiveScan
         Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients) =>
         Backward(device, inputs, checkpoints, dy, batch, gradients, chunks: 0);
 
-    /// <summary>With a number of chunks to aim at; 0 chooses by shape.</summary>
-    internal static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints, int chunks)
+    /// <summary>With a number of chunks to aim at, and on a GPU the channels of a thread; 0 chooses by shape.</summary>
+    internal static void Forward(Device device, ScanInputs inputs, Tensor y, int batch, Tensor? checkpoints, int chunks, int width = 0)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: false);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, width, isBackward: false);
         Check.Dense(y, inputs.U.Shape);
         CheckType(y, inputs.U, nameof(y));
         if (checkpoints is { } kept)
@@ -136,11 +146,11 @@ public static class SelectiveScan
         }
     }
 
-    /// <inheritdoc cref="Forward(Device, ScanInputs, Tensor, int, Tensor?, int)"/>
+    /// <inheritdoc cref="Forward(Device, ScanInputs, Tensor, int, Tensor?, int, int)"/>
     internal static void Backward(
-        Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients, int chunks)
+        Device device, ScanInputs inputs, Tensor checkpoints, Tensor dy, int batch, ScanGradients gradients, int chunks, int width = 0)
     {
-        ScanLayout layout = Layout(device, inputs, batch, chunks, isBackward: true);
+        ScanLayout layout = Layout(device, inputs, batch, chunks, width, isBackward: true);
         Check.Dense(dy, inputs.U.Shape);
         CheckType(dy, inputs.U, nameof(dy));
         using ArenaScope scope = device.Scratch.Scope();
@@ -151,7 +161,7 @@ public static class SelectiveScan
             Fold(device, view, incoming.Memory, dy.Memory, adjoint: 1, keep: 0);
         }
 
-        int n = layout.States, e = layout.Channels, groups = Divide(e, SelectiveScan.ChannelsPerGroup);
+        int n = layout.States, e = layout.Channels, groups = Divide(e, device.Kind == DeviceKind.Cpu ? ChannelsPerGroup : Lanes * layout.Width);
         long rows = inputs.U.Rows;
         Tensor dA = device.Scratch.Rent(new(layout.Strips, n * e));
         Tensor dD = device.Scratch.Rent(new(layout.Strips, e));
@@ -210,11 +220,27 @@ public static class SelectiveScan
         where TElement : struct, IElement
         where TPass : struct, IScanPass
     {
+        if (!TPass.IsFold && view.Layout.Width == 3)
+        {
+            Run<TElement, TPass, ThreeChannels>(device, view, pass);
+        }
+        else
+        {
+            Run<TElement, TPass, OneChannel>(device, view, pass);
+        }
+    }
+
+    /// <inheritdoc cref="Run{TElement, TPass}"/>
+    private static void Run<TElement, TPass, TWidth>(Device device, ScanView view, ScanPassView pass)
+        where TElement : struct, IElement
+        where TPass : struct, IScanPass
+        where TWidth : struct, IScanWidth
+    {
         ScanLayout l = view.Layout;
-        Index3D groups = new(Divide(l.Channels, ScanGroup.Channels), 2 * l.Batch, l.Chunks);
+        Index3D groups = new(Divide(l.Channels, ScanGroups<TElement, TPass, TWidth>.Channels), 2 * l.Batch, l.Chunks);
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
-            device.Groups(new ScanGroups<TElement, TPass>(view, pass.From(first)), groups, ScanGroup.Threads);
+            device.Groups(new ScanGroups<TElement, TPass, TWidth>(view, pass.From(first)), groups, ScanGroup.Threads);
         }
     }
 
@@ -259,7 +285,7 @@ public static class SelectiveScan
         return new(layout, inputs, a.Memory);
     }
 
-    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks, bool isBackward)
+    private static ScanLayout Layout(Device device, ScanInputs inputs, int batch, int chunks, int width, bool isBackward)
     {
         Check.NotEmpty(inputs.U, nameof(inputs.U));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
@@ -283,19 +309,66 @@ public static class SelectiveScan
         CheckType(inputs.B, inputs.U, nameof(inputs.B));
         CheckType(inputs.C, inputs.U, nameof(inputs.C));
 
+        if (device.Kind != DeviceKind.Cpu && (long)tokens * channels > int.MaxValue)
+        {
+            throw new ArgumentException(
+                $"'{nameof(inputs.U)}' has {tokens} tokens of {channels} channels in a sequence; a GPU scans at most {int.MaxValue} elements of one.",
+                nameof(inputs));
+        }
+
         int segment = SegmentOf(device);
+        if (width == 0)
+        {
+            width = device.Kind == DeviceKind.Cpu ? 1 : isBackward ? BackwardWidth(device, batch, channels) : ForwardWidth(device, batch, channels, tokens);
+        }
+
         if (chunks == 0)
         {
-            long enough = device.Kind == DeviceKind.Cpu ? EnoughCpuStrips : isBackward ? EnoughGpuBackwardGroups : EnoughGpuGroups;
-            int width = device.Kind == DeviceKind.Cpu ? device.Lane(channels) : isBackward ? ChannelsPerGroup : ScanGroup.Channels;
-            long fewest = isBackward && device.Kind != DeviceKind.Cpu ? FewestGpuBackwardChunks : FewestChunks;
-            long wanted = enough / Math.Max(1, 2L * batch * Divide(channels, width));
-            wanted = wanted < fewest ? 1 : wanted;
-            chunks = (int)Math.Clamp(wanted, 1, Math.Max(1, tokens / (4 * segment)));
+            chunks = device.Kind == DeviceKind.Cpu
+                ? Chunks(2L * batch * Divide(channels, device.Lane(channels)), EnoughCpuStrips, FewestChunks, tokens / (4 * segment))
+                : isBackward
+                ? Chunks(2L * batch * Divide(channels, Lanes * width), EnoughGpuBackwardGroups, FewestGpuBackwardChunks, tokens / (4 * segment))
+                : Chunks(2L * batch * Divide(channels, Lanes * width), EnoughGpuGroups, FewestChunks, tokens / (FewestGpuTiles * segment));
         }
 
         int length = Divide(Divide(tokens, chunks), segment) * segment;
-        return new(batch, tokens, channels, states, Divide(tokens, length), length, segment);
+        return new(batch, tokens, channels, states, Divide(tokens, length), length, segment, width);
+    }
+
+    private static int Chunks(long groups, long enough, long fewest, int most)
+    {
+        long wanted = enough / Math.Max(1, groups);
+        return (int)Math.Clamp(wanted < fewest ? 1 : wanted, 1, Math.Max(1, most));
+    }
+
+    /// <summary>
+    /// Three channels a thread where they make two groups a multiprocessor, or do so with chunks that are long enough.
+    /// </summary>
+    private static int ForwardWidth(Device device, int batch, int channels, int tokens)
+    {
+        long groups = 2L * batch * Divide(channels, 3 * Lanes), chunks = EnoughGpuGroups / groups;
+        bool isEnough = groups >= 2 * Processors || (chunks >= FewestChunks && tokens / ScanGroup.Tile / FewestGpuTiles >= chunks);
+        return isEnough && device.Accelerator.MaxSharedMemoryPerGroup >= MostSharedMemory ? 3 : 1;
+    }
+
+    /// <summary>The width whose fullest multiprocessor is done first; one channel where shared memory is small.</summary>
+    private static int BackwardWidth(Device device, int batch, int channels)
+    {
+        if (device.Accelerator.MaxSharedMemoryPerGroup < MostSharedMemory)
+        {
+            return 1;
+        }
+
+        // A group of 96 channels takes 5/6 of the time of one of 128. Chunks make up for few groups.
+        long groups = 2L * batch * Divide(channels, 4 * Lanes);
+        if (EnoughGpuBackwardGroups / groups >= FewestGpuBackwardChunks)
+        {
+            return 4;
+        }
+
+        long wide = DivideLong(groups, Processors) * 6;
+        long narrow = DivideLong(2L * batch * Divide(channels, 3 * Lanes), Processors) * 5;
+        return narrow < wide ? 3 : 4;
     }
 
     /// <summary>A launch reads and writes one type of element.</summary>
@@ -308,10 +381,12 @@ public static class SelectiveScan
     }
 
     private static int Divide(int a, int b) => (a + b - 1) / b;
+
+    private static long DivideLong(long a, long b) => (a + b - 1) / b;
 }
 
 /// <summary>The sizes of a scan and how its sequence is cut.</summary>
-internal readonly struct ScanLayout(int batch, int tokens, int channels, int states, int chunks, int chunkLength, int segment)
+internal readonly struct ScanLayout(int batch, int tokens, int channels, int states, int chunks, int chunkLength, int segment, int width)
 {
     public readonly int Batch = batch;
     public readonly int Tokens = tokens;
@@ -320,6 +395,9 @@ internal readonly struct ScanLayout(int batch, int tokens, int channels, int sta
     public readonly int Chunks = chunks;
     public readonly int ChunkLength = chunkLength;
     public readonly int Segment = segment;
+
+    /// <summary>Channels of a thread of a GPU; folds have one.</summary>
+    public readonly int Width = width;
 
     /// <summary>Directions · batch · chunks.</summary>
     public long Strips => 2L * this.Batch * this.Chunks;
