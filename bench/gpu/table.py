@@ -50,18 +50,17 @@ def ms(value):
 def products(table, ours, theirs):
     copy = find(theirs, "copy")
     for theirs_row in (r for r in theirs if r["name"].startswith("linear.xl.")):
-        name = theirs_row["name"]
+        name = theirs_row["name"].replace("linear.xl", "linear.bf16")
         row = find(ours, name)
         if row is None:
             table.missing(name, "ours was not measured")
             continue
-        table.add(f"{name} to cuBLAS bf16", f"{row['rate'] / 1e3:.0f} TFLOP/s", f"{theirs_row['rate'] / 1e3:.0f} TFLOP/s", row["rate"] / theirs_row["rate"],
+        # Both have the same tensors, so that times compare.
+        table.add(f"{name} to cuBLAS", ms(row["milliseconds"]), ms(theirs_row["milliseconds"]), theirs_row["milliseconds"] / row["milliseconds"],
                   "0.6" if "in_proj" in name or "out_proj" in name else "")
         if copy and ("x_proj" in name or "dt_proj" in name):
-            # The same operations, at our rate; bytes as bf16 in and out.
-            seconds = theirs_row["rate"] * theirs_row["milliseconds"] * 1e-3 / row["rate"]
-            table.add(f"{name} to the copy", f"{theirs_row['bytes'] / seconds * 1e-9:.0f} GB/s", f"{copy['rate']:.0f} GB/s",
-                      theirs_row["bytes"] / seconds * 1e-9 / copy["rate"], "0.7")
+            rate = theirs_row["bytes"] / row["milliseconds"] * 1e-6
+            table.add(f"{name} to the copy", f"{rate:.0f} GB/s", f"{copy['rate']:.0f} GB/s", rate / copy["rate"], "0.7")
 
 
 def scan(table, ours, theirs, gigahertz, multiprocessors):
