@@ -13,15 +13,41 @@ internal readonly struct SoftplusForward(Floats x, Floats bias, Floats y, int xP
             TLane.Softplus(TLane.Load(x, (strip * xPitch) + column) + TLane.Load(bias, ((uint)strip / (uint)rows * (long)biasPitch) + column)));
 }
 
-/// <summary>dy becomes dx, in place: 8 bytes read and 4 written per element.</summary>
-internal readonly struct SoftplusBackward(Floats y, Floats dy, int yPitch, int dyPitch) : IStripKernel
+/// <summary>
+/// A part of the rows that share a bias at a time, a few rows together: dx and the partial sums of the bias's gradient come
+/// from one read of y and dy, 8 bytes read and 4 written per element.
+/// </summary>
+internal readonly struct SoftplusBackward(
+    Floats y, Floats dy, Target dx, Floats partial, int yPitch, int dyPitch, int columns, long rows, int parts) : IRowKernel
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Execute<TLane>(long strip, int column)
+    private const int Together = 4;
+
+    public static int MostRegisters => 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Execute<TPlatform, TLane>(long row)
+        where TPlatform : struct, IPlatform
         where TLane : unmanaged, ILane<TLane>
     {
-        long at = (strip * dyPitch) + column;
-        TLane slope = TLane.Of(1f) - TLane.Exp(-TLane.Load(y, (strip * yPitch) + column));
-        TLane.Store(dy, at, TLane.Load(dy, at) * slope);
+        long origin = row / parts * rows;
+        int part = (int)(row % parts);
+        long begin = origin + ColumnSum.Begin(rows, part, parts), end = origin + ColumnSum.Begin(rows, part + 1, parts);
+        for (long first = begin; first < end; first += Together)
+        {
+            long last = first + Together < end ? first + Together : end;
+            for (int c = TPlatform.Rank * TLane.Count; c < columns; c += TPlatform.Size * TLane.Count)
+            {
+                TLane sum = first > begin ? TLane.Load(partial, (row * columns) + c) : TLane.Of(0f);
+                for (long r = first; r < last; r++)
+                {
+                    TLane slope = TLane.Of(1f) - TLane.Exp(-TLane.Load(y, (r * yPitch) + c));
+                    TLane d = TLane.Load(dy, (r * dyPitch) + c) * slope;
+                    dx.Put(r, c, d);
+                    sum += d;
+                }
+
+                TLane.Store(partial, (row * columns) + c, sum);
+            }
+        }
     }
 }

@@ -44,30 +44,28 @@ public static class Softplus
     /// <summary>The gradients of <see cref="Forward"/>.</summary>
     /// <param name="device">Where to run.</param>
     /// <param name="y">The output of the forward pass.</param>
-    /// <param name="dy">Gradient of the output; it may be overwritten with that of the input.</param>
+    /// <param name="dy">Gradient of the output.</param>
     /// <param name="dx">Gradient of x; null where not wanted.</param>
     /// <param name="dBias">Gradient of b, (groups, columns); null where not wanted.</param>
     public static void Backward(Device device, Tensor y, Tensor dy, Sink? dx, Sink? dBias)
     {
         Check.Shape(dy, y.Shape);
-        if (!Stored.IsQuad(device, y, dy, dx?.Tensor ?? dy))
-        {
-            device.Strips(new SoftplusBackward(y.Memory, dy.Memory, y.Pitch, dy.Pitch), y.Rows, y.Columns);
-            Sum.Accumulate(device, dy, dx);
-            if (dBias is { } bias)
-            {
-                ColumnSum.Forward(device, dy, bias);
-            }
-
-            return;
-        }
-
         // In one pass: otherwise dy would be read three times and written twice.
+        bool isQuad = Stored.IsQuad(device, y, dy, dx?.Tensor ?? dy);
         long groups = dBias?.Tensor.Rows ?? 1, rows = y.Rows / groups;
-        int parts = ColumnSum.Parts(groups * QuadPlace.Groups(y.Columns), rows, most: 64, enough: 3072);
+        int parts = isQuad
+            ? ColumnSum.Parts(groups * QuadPlace.Groups(y.Columns), rows, most: 64, enough: 3072)
+            : ColumnSum.Parts(rows);
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(groups * parts, y.Columns));
-        if (y.ElementType == ElementType.BFloat16)
+        Target to = Target.Of(dx, dy);
+        if (!isQuad)
+        {
+            device.Rows(
+                new SoftplusBackward(y.Memory, dy.Memory, to, partial.Memory, y.Pitch, dy.Pitch, y.Columns, rows, parts),
+                partial.Rows, y.Columns);
+        }
+        else if (y.ElementType == ElementType.BFloat16)
         {
             Groups<NarrowQuad>();
         }
@@ -85,7 +83,7 @@ public static class Softplus
             where TStored : unmanaged, IStored<TStored, FloatQuad> => QuadPlace.Launch(
                 device,
                 new SoftplusBackwardGroups<TStored>(
-                    y.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, y.Pitch, dy.Pitch, y.Columns, rows, parts),
+                    y.Memory, dy.Memory, to, partial.Memory, y.Pitch, dy.Pitch, y.Columns, rows, parts),
                 partial.Rows, y.Columns);
     }
 
