@@ -8,8 +8,8 @@ namespace DimIlgpu.Kernels;
 /// rows takes whole stretches of each, as the processor's prefetcher wants them; and sums do not wait for themselves.
 /// </remarks>
 [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
-internal readonly unsafe struct FourLane<T>(T x, T y, T z, T w) : ICpuLane<FourLane<T>>
-    where T : unmanaged, ICpuLane<T>
+internal readonly struct FourLane<T>(T x, T y, T z, T w) : ILane<FourLane<T>>
+    where T : unmanaged, ILane<T>
 {
     private readonly T x = x, y = y, z = z, w = w;
 
@@ -23,10 +23,17 @@ internal readonly unsafe struct FourLane<T>(T x, T y, T z, T w) : ICpuLane<FourL
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FourLane<T> Load(Floats memory, long index) => LoadFrom(((float*)memory.Address) + index);
+    public static FourLane<T> Load(Floats memory, long index) => new(
+        T.Load(memory, index), T.Load(memory, index + T.Count), T.Load(memory, index + (2 * T.Count)), T.Load(memory, index + (3 * T.Count)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Floats memory, long index, FourLane<T> value) => StoreTo(((float*)memory.Address) + index, value);
+    public static void Store(Floats memory, long index, FourLane<T> value)
+    {
+        T.Store(memory, index, value.x);
+        T.Store(memory, index + T.Count, value.y);
+        T.Store(memory, index + (2 * T.Count), value.z);
+        T.Store(memory, index + (3 * T.Count), value.w);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(Floats memory, long index)
@@ -75,8 +82,14 @@ internal readonly unsafe struct FourLane<T>(T x, T y, T z, T w) : ICpuLane<FourL
     public static FourLane<T> Exp2(FourLane<T> x, FourLane<T> y) => new(T.Exp2(x.x, y.x), T.Exp2(x.y, y.y), T.Exp2(x.z, y.z), T.Exp2(x.w, y.w));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Quad<FourLane<T>> Exp2(FourLane<T> x, Quad<FourLane<T>> y) =>
-        new() { X = Exp2(x, y.X), Y = Exp2(x, y.Y), Z = Exp2(x, y.Z), W = Exp2(x, y.W) };
+    public static Quad<FourLane<T>> Exp2(FourLane<T> x, Quad<FourLane<T>> y)
+    {
+        Quad<T> a = T.Exp2(x.x, new Quad<T> { X = y.X.x, Y = y.Y.x, Z = y.Z.x, W = y.W.x });
+        Quad<T> b = T.Exp2(x.y, new Quad<T> { X = y.X.y, Y = y.Y.y, Z = y.Z.y, W = y.W.y });
+        Quad<T> c = T.Exp2(x.z, new Quad<T> { X = y.X.z, Y = y.Y.z, Z = y.Z.z, W = y.W.z });
+        Quad<T> d = T.Exp2(x.w, new Quad<T> { X = y.X.w, Y = y.Y.w, Z = y.Z.w, W = y.W.w });
+        return new() { X = new(a.X, b.X, c.X, d.X), Y = new(a.Y, b.Y, c.Y, d.Y), Z = new(a.Z, b.Z, c.Z, d.Z), W = new(a.W, b.W, c.W, d.W) };
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static FourLane<T> Exp(FourLane<T> x) => new(T.Exp(x.x), T.Exp(x.y), T.Exp(x.z), T.Exp(x.w));
@@ -100,38 +113,4 @@ internal readonly unsafe struct FourLane<T>(T x, T y, T z, T w) : ICpuLane<FourL
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(FourLane<T> x) => T.Sum(x.x + x.y + (x.z + x.w));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FourLane<T> LoadFrom(float* address) => new(
-        T.LoadFrom(address), T.LoadFrom(address + T.Count), T.LoadFrom(address + (2 * T.Count)), T.LoadFrom(address + (3 * T.Count)));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreTo(float* address, FourLane<T> value)
-    {
-        T.StoreTo(address, value.x);
-        T.StoreTo(address + T.Count, value.y);
-        T.StoreTo(address + (2 * T.Count), value.z);
-        T.StoreTo(address + (3 * T.Count), value.w);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FourLane<T> Round(FourLane<T> x) => new(T.Round(x.x), T.Round(x.y), T.Round(x.z), T.Round(x.w));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FourLane<T> Abs(FourLane<T> x) => new(T.Abs(x.x), T.Abs(x.y), T.Abs(x.z), T.Abs(x.w));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FourLane<T> Clamp(FourLane<T> x, float lowest, float highest) => new(
-        T.Clamp(x.x, lowest, highest), T.Clamp(x.y, lowest, highest), T.Clamp(x.z, lowest, highest), T.Clamp(x.w, lowest, highest));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FourLane<T> Scale(FourLane<T> x, FourLane<T> k) => new(T.Scale(x.x, k.x), T.Scale(x.y, k.y), T.Scale(x.z, k.z), T.Scale(x.w, k.w));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FourLane<T> Split(FourLane<T> x, out FourLane<T> exponent)
-    {
-        T a = T.Split(x.x, out T i), b = T.Split(x.y, out T j), c = T.Split(x.z, out T k), d = T.Split(x.w, out T l);
-        exponent = new(i, j, k, l);
-        return new(a, b, c, d);
-    }
 }

@@ -44,7 +44,7 @@ internal abstract class StripJob<TKernel> : CpuJob
     };
 
     private sealed class On<TLane> : StripJob<TKernel>
-        where TLane : unmanaged, ICpuLane<TLane>
+        where TLane : unmanaged, ILane<TLane>
     {
         public override void Run(int task, int tasks) => Run(in this.Kernel, this.Strips, this.Columns, task, tasks);
 
@@ -92,7 +92,7 @@ internal abstract class RowJob<TKernel> : CpuJob
     };
 
     private sealed class On<TLane> : RowJob<TKernel>
-        where TLane : unmanaged, ICpuLane<TLane>
+        where TLane : unmanaged, ILane<TLane>
     {
         public override void Run(int task, int tasks) => Run(in this.Kernel, this.Rows, task, tasks);
 
