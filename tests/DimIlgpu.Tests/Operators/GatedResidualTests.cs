@@ -7,7 +7,8 @@ namespace DimIlgpu.Tests;
 public sealed class GatedResidualTests
 {
     // One token; fewer than a part; parts of unequal length, none a multiple of the rows taken together.
-    public static MatrixTheoryData<TestDevice, int, int> Cases => new(Devices.Fast, [1, 5, 37], [1, 24, 33]);
+    // 64 columns are four registers of each width on the CPU.
+    public static MatrixTheoryData<TestDevice, int, int> Cases => new(Devices.Fast, [1, 5, 37], [1, 24, 33, 64]);
 
     public static MatrixTheoryData<TestDevice, int, int> Tiny => new([TestDevice.Simt], [5], [20]);
 
