@@ -94,6 +94,16 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
 internal readonly struct LinearSums(
     int height, int width, Matrix bias, Matrix c, int start, int isAligned, int batch, int m, int n, int pair)
 {
+    /// <summary>Chunks of 16 bytes of shared memory that <see cref="StoreWhole"/> needs.</summary>
+    public const int StageChunks = TensorCores.Side * RowChunks;
+
+    // A row of the warp's sums is 128 bytes.
+    private const int RowChunks = TensorCores.Side / 8;
+    private const int RowWords = 4 * RowChunks;
+
+    // Rows that a warp moves at once, 16 bytes a thread.
+    private const int RowsAtOnce = TensorCores.Warp / RowChunks;
+
     public static AccumulatorRow Add(AccumulatorRow x, AccumulatorRow y) => new()
     {
         C0 = Add(x.C0, y.C0),
@@ -112,17 +122,7 @@ internal readonly struct LinearSums(
         int row = m + (16 * sixteen);
         if (start == LinearStart.Bias)
         {
-            sums = Add(sums, new()
-            {
-                C0 = this.Bias(0),
-                C1 = this.Bias(8),
-                C2 = this.Bias(16),
-                C3 = this.Bias(24),
-                C4 = this.Bias(32),
-                C5 = this.Bias(40),
-                C6 = this.Bias(48),
-                C7 = this.Bias(56),
-            });
+            sums = Add(sums, this.Bias());
         }
         else if (start == LinearStart.Add && c.Memory.IsNarrow != 0)
         {
@@ -163,6 +163,109 @@ internal readonly struct LinearSums(
         }
     }
 
+    /// <summary>Whether all of the warp's 64 × 64 sums are there, and are chunks of bfloat16.</summary>
+    public bool IsWhole => c.Memory.IsNarrow != 0 && isAligned != 0 && (m | (TensorCores.Side - 1)) < height && n + TensorCores.Side <= width;
+
+    /// <summary>Writes them through shared memory, whole rows of 128 bytes, after adding the bias or what is there; only where <see cref="IsWhole"/>.</summary>
+    /// <remarks>Chunk c of row r stands at c ^ (r % 8), so that neither pairs nor chunks meet in a bank.</remarks>
+    public void StoreWhole(ArrayView<WordQuad> stage, AccumulatorTile sums)
+    {
+        int lane = Group.IdxX % TensorCores.Warp, row = lane / RowChunks, chunk = lane % RowChunks;
+        int pitch = (int)(c.RowStride / 8);
+        long at = (this.At(m & -TensorCores.Side) + n) / 8;
+        ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>().SubView(at + ((long)row * pitch) + chunk);
+        int even = (row * RowChunks) + (chunk ^ row), odd = ((row + RowsAtOnce) * RowChunks) + (chunk ^ (row + RowsAtOnce));
+        if (start == LinearStart.Add)
+        {
+            const int gap = 2 * RowsAtOnce * RowChunks, copies = TensorCores.Side / RowsAtOnce / 2;
+            int stride = 2 * RowsAtOnce * 16 * pitch;
+            TensorCores.Copy(ref stage[even], gap, ref to[0], 0, stride, -1, 0, copies);
+            TensorCores.Copy(ref stage[odd], gap, ref to[0], (long)RowsAtOnce * 16 * pitch, stride, -1, 0, copies);
+            TensorCores.CommitCopies();
+            TensorCores.AwaitCopies(0);
+            Warp.Barrier();
+        }
+
+        int upper = m % 8, own = pair + (4 * upper);
+        ArrayView<int> pairs = stage.Cast<int>().SubView(upper * RowWords);
+        if (start == LinearStart.Add)
+        {
+            sums = Add(sums, new() { R0 = Staged(pairs, own, 0), R1 = Staged(pairs, own, 1), R2 = Staged(pairs, own, 2), R3 = Staged(pairs, own, 3) });
+        }
+        else if (start == LinearStart.Bias)
+        {
+            AccumulatorRow shift = this.Bias();
+            sums = Add(sums, new() { R0 = shift, R1 = shift, R2 = shift, R3 = shift });
+        }
+
+        Stage(pairs, own, sums.R0, 0);
+        Stage(pairs, own, sums.R1, 1);
+        Stage(pairs, own, sums.R2, 2);
+        Stage(pairs, own, sums.R3, 3);
+        Warp.Barrier();
+        ArrayView<WordQuad> evens = stage.SubView(even), odds = stage.SubView(odd);
+        Unstage(evens, odds, to, pitch);
+        Unstage(evens.SubView(32 * RowChunks), odds.SubView(32 * RowChunks), to.SubView(32 * pitch), pitch);
+    }
+
+    // 32 rows, all of which are read before the first is written: the compiler moves no read above a write.
+    private static void Unstage(ArrayView<WordQuad> evens, ArrayView<WordQuad> odds, ArrayView<WordQuad> to, int pitch)
+    {
+        const int gap = 2 * RowsAtOnce * RowChunks;
+        WordQuad row0 = evens[0], row4 = odds[0], row8 = evens[gap], row12 = odds[gap];
+        WordQuad row16 = evens[2 * gap], row20 = odds[2 * gap], row24 = evens[3 * gap], row28 = odds[3 * gap];
+        to[0] = row0;
+        to[4 * pitch] = row4;
+        to[8 * pitch] = row8;
+        to[12 * pitch] = row12;
+        to[16 * pitch] = row16;
+        to[20 * pitch] = row20;
+        to[24 * pitch] = row24;
+        to[28 * pitch] = row28;
+    }
+
+    private static void Stage(ArrayView<int> pairs, int own, AccumulatorRow sums, int sixteen)
+    {
+        ArrayView<int> rows = pairs.SubView(16 * sixteen * RowWords);
+        Stage(rows, own, sums.C0);
+        Stage(rows, own ^ 4, sums.C1);
+        Stage(rows, own ^ 8, sums.C2);
+        Stage(rows, own ^ 12, sums.C3);
+        Stage(rows, own ^ 16, sums.C4);
+        Stage(rows, own ^ 20, sums.C5);
+        Stage(rows, own ^ 24, sums.C6);
+        Stage(rows, own ^ 28, sums.C7);
+    }
+
+    private static void Stage(ArrayView<int> rows, int own, FloatQuad sums)
+    {
+        ArrayView<int> pair = rows.SubView(own);
+        pair[0] = TensorCores.RoundBFloat16(sums.X, sums.Y);
+        pair[8 * RowWords] = TensorCores.RoundBFloat16(sums.Z, sums.W);
+    }
+
+    private static AccumulatorRow Staged(ArrayView<int> pairs, int own, int sixteen)
+    {
+        ArrayView<int> rows = pairs.SubView(16 * sixteen * RowWords);
+        return new()
+        {
+            C0 = Staged(rows, own),
+            C1 = Staged(rows, own ^ 4),
+            C2 = Staged(rows, own ^ 8),
+            C3 = Staged(rows, own ^ 12),
+            C4 = Staged(rows, own ^ 16),
+            C5 = Staged(rows, own ^ 20),
+            C6 = Staged(rows, own ^ 24),
+            C7 = Staged(rows, own ^ 28),
+        };
+    }
+
+    private static FloatQuad Staged(ArrayView<int> rows, int own)
+    {
+        ArrayView<int> pair = rows.SubView(own);
+        return Widen(pair[0], pair[8 * RowWords]);
+    }
+
     private static WordQuad Upper(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
     {
         X = TensorCores.RoundBFloat16(c0.X, c0.Y),
@@ -179,9 +282,24 @@ internal readonly struct LinearSums(
         W = TensorCores.RoundBFloat16(c3.Z, c3.W),
     };
 
+    private static AccumulatorTile Add(AccumulatorTile x, AccumulatorTile y) =>
+        new() { R0 = Add(x.R0, y.R0), R1 = Add(x.R1, y.R1), R2 = Add(x.R2, y.R2), R3 = Add(x.R3, y.R3) };
+
     private static FloatQuad Add(FloatQuad x, FloatQuad y) => new() { X = x.X + y.X, Y = x.Y + y.Y, Z = x.Z + y.Z, W = x.W + y.W };
 
     private long At(int row) => (batch * c.BatchStride) + (row * c.RowStride);
+
+    private AccumulatorRow Bias() => new()
+    {
+        C0 = this.Bias(0),
+        C1 = this.Bias(8),
+        C2 = this.Bias(16),
+        C3 = this.Bias(24),
+        C4 = this.Bias(32),
+        C5 = this.Bias(40),
+        C6 = this.Bias(48),
+        C7 = this.Bias(56),
+    };
 
     private FloatQuad Bias(int eight)
     {

@@ -4,11 +4,13 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>
 /// C = A Bᵀ where the reduction is at most 128 bfloat16 long and C is large, such as dt_proj: what counts is writing C. A
-/// group keeps 128 rows of B in shared memory and walks down tiles of 128 rows of A, of which it has the next one copied.
+/// group keeps 128 rows of A in shared memory and walks along tiles of 128 columns of C, of which it has the next one copied;
+/// so it writes rows of C from one end to the other.
 /// </summary>
 /// <remarks>
-/// <see cref="LinearWarps{TOperands, TLeft, TRight, TTile}"/> would copy B again for each tile and multiply zeros up to a
-/// multiple of 64; here only what fills the last 16 of the reduction is zeros.
+/// <see cref="LinearWarps{TOperands, TLeft, TRight, TTile}"/> would copy A again for each tile and multiply zeros up to a
+/// multiple of 64; here only what fills the last 16 of the reduction is zeros. What B of a tile was in holds its sums on
+/// their way to memory.
 /// </remarks>
 [KernelInstance(typeof(RowsAlong))]
 [KernelInstance(typeof(RowsAcross))]
@@ -29,7 +31,7 @@ internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, Short
 
     public const int Threads = 128;
 
-    // Behind B and two tiles of A: where the group's tiles are, read again for each, for ptxas would keep more of what follows
+    // Behind A and two tiles of B: where the group's tiles are, read again for each, for ptxas would keep more of what follows
     // from it in registers than there are.
     private const int Place = 3 * OperandChunks;
 
@@ -43,80 +45,88 @@ internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, Short
         int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
         int ownA = RowsAlong.OwnLeft(lane, warp / SmallTile.WarpColumns, Side);
         int ownB = TRight.OwnRight(lane, warp % SmallTile.WarpColumns, Side);
-        int toA = OperandChunks + RowsAlong.To(Group.IdxX, Side);
-        int batch = Grid.IdxY / schedule.ColumnTiles, column = Grid.IdxY % schedule.ColumnTiles;
+        int toB = OperandChunks + TRight.To(Group.IdxX, Side);
+        int batch = Grid.IdxX / schedule.RowTiles, row = Grid.IdxX % schedule.RowTiles;
         if (Group.IdxX == 0)
         {
-            shared[Place] = new() { X = batch, Y = column };
+            shared[Place] = new() { X = batch, Y = row };
         }
 
-        this.CopyB(shared, batch, column);
-        int first = schedule.First(Grid.IdxX), end = schedule.First(Grid.IdxX + 1);
-        this.CopyA(shared, toA, batch, first, end);
-        TensorCores.CommitCopies();
-        this.CopyA(shared, toA + OperandChunks, batch, first + 1, end);
+        int first = schedule.First(Grid.IdxY), end = schedule.First(Grid.IdxY + 1);
+        this.CopyA(shared, batch, row);
+        this.CopyB(shared, toB, batch, first, end);
         TensorCores.CommitCopies();
         int stage = OperandChunks;
-        for (int row = first; row < end; row++)
+        for (int column = first; column < end; column++)
         {
-            TensorCores.AwaitCopies(1);
+            TensorCores.AwaitCopies(0);
             Group.Barrier();
+
+            // Every warp has read what the last tile left where the next one is copied to.
+            WordQuad place = shared[Place];
+            this.CopyB(shared, (2 * OperandChunks) - stage + toB, place.X, column + 1, end);
+            TensorCores.CommitCopies();
             AccumulatorTile sums = default;
             for (int part = 0; part < schedule.Parts; part++)
             {
                 int step = part / StepParts * StepChunks, quarter = part % StepParts;
-                OperandTile left = RowsAlong.Load(shared, stage + step, ownA, quarter, Side);
-                OperandTile right = TRight.LoadAny(shared, step, ownB, quarter, Side);
+                OperandTile left = RowsAlong.LoadAny(shared, step, ownA, quarter, Side);
+                OperandTile right = TRight.LoadAny(shared, stage + step, ownB, quarter, Side);
                 sums = TensorCores.MultiplyBFloat16(sums, left, right);
             }
 
-            // Every warp has loaded this tile when the next but one is copied over it.
+            // Every warp has loaded this tile when its sums are written over it.
             Group.Barrier();
-            WordQuad place = shared[Place];
-            this.CopyA(shared, stage + (toA - OperandChunks), place.X, row + 2, end);
-            TensorCores.CommitCopies();
+            LinearSums output = pieces.At<SmallTile>(new() { Batch = place.X, Row = place.Y, Column = column });
+            if (output.IsWhole)
+            {
+                output.StoreWhole(shared.SubView(stage + (warp * LinearSums.StageChunks), LinearSums.StageChunks), sums);
+            }
+            else
+            {
+                output.Store(sums.R0, 0);
+                output.Store(sums.R1, 1);
+                output.Store(sums.R2, 2);
+                output.Store(sums.R3, 3);
+            }
+
             stage = (3 * OperandChunks) - stage;
-            LinearSums output = pieces.At<SmallTile>(new() { Batch = place.X, Row = row, Column = place.Y });
-            output.Store(sums.R0, 0);
-            output.Store(sums.R1, 1);
-            output.Store(sums.R2, 2);
-            output.Store(sums.R3, 3);
         }
     }
 
-    private void CopyB(ArrayView<WordQuad> shared, int batch, int column)
+    private void CopyA(ArrayView<WordQuad> shared, int batch, int row)
     {
-        int to = TRight.To(Group.IdxX, Side);
-        OperandCursor cursor = TRight.Start(b, batch, column * Side, 0, Side, Threads);
-        this.CopyB(ref shared[to], cursor);
-        this.CopyB(ref shared[to + StepChunks], TRight.Next(cursor, b));
-    }
-
-    private void CopyB(ref WordQuad shared, OperandCursor cursor) => TensorCores.Copy(
-        ref shared, Threads, ref b.Memory[0], cursor.From, TRight.Stride(b, Side, Threads), TRight.Mask(cursor, Side, Threads), 0, Copies);
-
-    private void CopyA(ArrayView<WordQuad> shared, int to, int batch, int row, int end)
-    {
-        // Beyond the group's last tile zeros are written, and nothing is read.
-        OperandCursor cursor = row < end ? RowsAlong.Start(a, batch, row * Side, 0, Side, Threads) : OperandCursor.Nothing;
+        int to = RowsAlong.To(Group.IdxX, Side);
+        OperandCursor cursor = RowsAlong.Start(a, batch, row * Side, 0, Side, Threads);
         this.CopyA(ref shared[to], cursor);
         this.CopyA(ref shared[to + StepChunks], RowsAlong.Next(cursor, a));
     }
 
     private void CopyA(ref WordQuad shared, OperandCursor cursor) => TensorCores.Copy(
         ref shared, Threads, ref a.Memory[0], cursor.From, RowsAlong.Stride(a, Side, Threads), RowsAlong.Mask(cursor, Side, Threads), 0, Copies);
+
+    private void CopyB(ArrayView<WordQuad> shared, int to, int batch, int column, int end)
+    {
+        // Beyond the group's last tile zeros are written, and nothing is read.
+        OperandCursor cursor = column < end ? TRight.Start(b, batch, column * Side, 0, Side, Threads) : OperandCursor.Nothing;
+        this.CopyB(ref shared[to], cursor);
+        this.CopyB(ref shared[to + StepChunks], TRight.Next(cursor, b));
+    }
+
+    private void CopyB(ref WordQuad shared, OperandCursor cursor) => TensorCores.Copy(
+        ref shared, Threads, ref b.Memory[0], cursor.From, TRight.Stride(b, Side, Threads), TRight.Mask(cursor, Side, Threads), 0, Copies);
 }
 
-/// <summary>How the tiles of a product with a short reduction are shared: a group has a run of the rows of one column of tiles.</summary>
+/// <summary>How the tiles of a product with a short reduction are shared: a group has a run of the columns of one row of tiles.</summary>
 /// <param name="rowTiles">Rows of tiles of one of the batch.</param>
 /// <param name="columnTiles">Columns of tiles.</param>
-/// <param name="runs">Runs that the rows are cut into.</param>
+/// <param name="runs">Runs that the columns are cut into.</param>
 /// <param name="parts">Sixteens of the reduction.</param>
 internal readonly struct ShortSchedule(int rowTiles, int columnTiles, int runs, int parts)
 {
-    private readonly int rowTiles = rowTiles;
+    private readonly int columnTiles = columnTiles;
 
-    public readonly int ColumnTiles = columnTiles;
+    public readonly int RowTiles = rowTiles;
 
     public readonly int Runs = runs;
 
@@ -128,12 +138,12 @@ internal readonly struct ShortSchedule(int rowTiles, int columnTiles, int runs, 
         const int side = LinearShort<RowsAlong>.Side;
         int rows = ((m - 1) / side) + 1, columns = ((n - 1) / side) + 1;
 
-        // Some turns of as many groups as run at once, so that those which start late find work; each has its B to copy.
+        // Some turns of as many groups as run at once, so that those which start late find work; each has its A to copy.
         const int turns = 3;
-        int runs = wanted > 0 ? wanted : turns * SmallTile.Together * multiprocessors / (batch * columns);
-        return new(rows, columns, Math.Clamp(runs, 1, rows), ((depth - 1) / 16) + 1);
+        int runs = wanted > 0 ? wanted : turns * SmallTile.Together * multiprocessors / (batch * rows);
+        return new(rows, columns, Math.Clamp(runs, 1, columns), ((depth - 1) / 16) + 1);
     }
 
-    /// <summary>The first row of a run.</summary>
-    public int First(int run) => (int)((long)this.rowTiles * run / this.Runs);
+    /// <summary>The first column of a run.</summary>
+    public int First(int run) => (int)((long)this.columnTiles * run / this.Runs);
 }

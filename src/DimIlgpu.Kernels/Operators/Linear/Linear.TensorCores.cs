@@ -141,7 +141,7 @@ internal static class LinearTensorCores
             m, n, batch, a.Chunks * BFloat16Operands.Elements, runs, device.Accelerator.NumMultiprocessors);
         device.Warps(
             new LinearShort<TRight>(a, b, schedule, Pieces(m, n, bias, c, default)),
-            new Index3D(schedule.Runs, schedule.ColumnTiles * batch, 1), LinearShort<TRight>.Threads, LinearShort<TRight>.SharedBytes);
+            new Index3D(checked(schedule.RowTiles * batch), schedule.Runs, 1), LinearShort<TRight>.Threads, LinearShort<TRight>.SharedBytes);
     }
 
     private static LinearPieces Pieces(int m, int n, Tensor? bias, Sink c, Floats parts)
