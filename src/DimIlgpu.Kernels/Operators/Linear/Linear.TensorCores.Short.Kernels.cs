@@ -69,7 +69,8 @@ internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, Short
             AccumulatorTile sums = default;
             for (int part = 0; part < schedule.Parts; part++)
             {
-                int step = part / StepParts * StepChunks, quarter = part % StepParts;
+                // Divisions of signed numbers would take longer than the loads.
+                int step = (part >> 2) * StepChunks, quarter = part & (StepParts - 1);
                 OperandTile left = RowsAlong.LoadAny(shared, step, ownA, quarter, Side);
                 OperandTile right = TRight.LoadAny(shared, stage + step, ownB, quarter, Side);
                 sums = TensorCores.MultiplyBFloat16(sums, left, right);
@@ -138,9 +139,8 @@ internal readonly struct ShortSchedule(int rowTiles, int columnTiles, int runs, 
         const int side = LinearShort<RowsAlong>.Side;
         int rows = ((m - 1) / side) + 1, columns = ((n - 1) / side) + 1;
 
-        // Some turns of as many groups as run at once, so that those which start late find work; each has its A to copy.
-        const int turns = 3;
-        int runs = wanted > 0 ? wanted : turns * SmallTile.Together * multiprocessors / (batch * rows);
+        // As many groups as run at once: each more has its A to copy and waits for it.
+        int runs = wanted > 0 ? wanted : SmallTile.Together * multiprocessors / (batch * rows);
         return new(rows, columns, Math.Clamp(runs, 1, columns), ((depth - 1) / 16) + 1);
     }
 

@@ -9,6 +9,9 @@ internal static class ScanGroup
     /// <summary>Threads of a group.</summary>
     public const int Threads = 128;
 
+    /// <summary>Channels of a group whose threads have three.</summary>
+    public const int WholeChannels = 96;
+
     /// <summary>Tokens of a segment; a state is kept before each.</summary>
     public const int Tile = 16;
 }

@@ -5,11 +5,21 @@ internal interface IScanWidth
 {
     /// <summary>How many: one or three in the forward pass, where they are 32 apart, and up to four in the backward one.</summary>
     static abstract int Channels { get; }
+
+    /// <summary>Whether in the forward pass a thread has all of its channels and a tile all of its tokens: nothing is compared or cut.</summary>
+    static virtual bool IsWhole => false;
 }
 
 internal readonly struct OneChannel : IScanWidth
 {
     public static int Channels => 1;
+}
+
+internal readonly struct ThreeWholeChannels : IScanWidth
+{
+    public static int Channels => 3;
+
+    public static bool IsWhole => true;
 }
 
 internal readonly struct ThreeChannels : IScanWidth
@@ -47,6 +57,7 @@ internal readonly struct ScanRows<TElement, TWidth>
     private readonly int step;
     private readonly int length;
     private readonly int count;
+    private readonly int lastTile;
 
     /// <param name="l">The sizes.</param>
     /// <param name="place">The strip.</param>
@@ -59,6 +70,7 @@ internal readonly struct ScanRows<TElement, TWidth>
         bool isUp = isReturn != (place.Stride > 0);
         this.count = column < e ? (e - column + Lanes - 1) / Lanes : 0;
         this.length = place.Length - token;
+        this.lastTile = place.Length - ScanGroup.Tile;
         this.step = isUp ? e : -e;
         this.first = (isUp ? token : place.Length - 1 - token) * e;
         this.Start = (place.Row(place.Stride > 0 ? 0 : place.Length - 1) * e) + (column < e ? column : e - 1);
@@ -70,6 +82,15 @@ internal readonly struct ScanRows<TElement, TWidth>
     public ScanEach<WordQuad> Load(Floats memory, int p)
     {
         ScanEach<WordQuad> q = default;
+        if (TWidth.IsWhole)
+        {
+            int at = this.At(p < this.lastTile ? p : this.lastTile), second = at + this.step, third = second + this.step, fourth = third + this.step;
+            q.P0 = Load(memory, at, second, third, fourth, 0);
+            q.P1 = Load(memory, at, second, third, fourth, Lanes);
+            q.P2 = Load(memory, at, second, third, fourth, 2 * Lanes);
+            return q;
+        }
+
         int x = this.Row(p, 0), y = this.Row(p, 1), z = this.Row(p, 2), w = this.Row(p, 3);
         if (this.count >= TWidth.Channels)
         {
@@ -106,7 +127,7 @@ internal readonly struct ScanRows<TElement, TWidth>
         }
 
         int left = this.length - p;
-        if (left > 3 && this.count >= TWidth.Channels)
+        if (TWidth.IsWhole || (left > 3 && this.count >= TWidth.Channels))
         {
             int x = this.At(p), y = this.At(p + 1), z = this.At(p + 2), w = this.At(p + 3);
             Store(memory, x, y, z, w, 0, value.P0);

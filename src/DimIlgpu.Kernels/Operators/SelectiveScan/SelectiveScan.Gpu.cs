@@ -74,6 +74,8 @@ internal readonly struct ScanPassView(Floats dy, Floats y, Floats states, int ke
 [KernelInstance(typeof(BFloat16Element), typeof(AdjointFoldPass), typeof(OneChannel))]
 [KernelInstance(typeof(Float32Element), typeof(ForwardPass), typeof(ThreeChannels))]
 [KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(ThreeChannels))]
+[KernelInstance(typeof(Float32Element), typeof(ForwardPass), typeof(ThreeWholeChannels))]
+[KernelInstance(typeof(BFloat16Element), typeof(ForwardPass), typeof(ThreeWholeChannels))]
 internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, ScanPassView pass) : IGroupKernel
     where TElement : struct, IElement
     where TPass : struct, IScanPass
@@ -125,7 +127,7 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         int channel = (lane % 8) + (warp * 8), quad = lane / 8, state = pass.First + (4 * quad);
         int column = (Grid.IdxX * Channels) + channel;
         int active = state < l.States ? e - column : 0;
-        ScanEach<FloatQuad> a = LoadStates(view.A, ((((long)place.Direction * l.States) + state) * e) + column, e, active), h = default;
+        ScanEach<FloatQuad> a = LoadRates(view.ALog, ((((long)place.Direction * l.States) + state) * e) + column, e, active), h = default;
         ScanEach<float> sum = default;
         if (!TPass.IsFold && place.Begin > 0)
         {
@@ -138,21 +140,10 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         ArrayView<FloatQuad> rates = memory.SubView(Rates + quad), ownRate = memory.SubView(Rates + thread);
         ArrayView<FloatQuad> ys = memory.SubView(TPass.IsFold ? 0 : Sums + (quad * Drives) + channel);
         ArrayView<FloatQuad> owns = memory.SubView(TPass.IsFold ? 0 : Sums + (warp * Channels) + lane);
+        ScanEach<FloatQuad> us = Share(rows, mine, drive, delta, 0, !TWidth.IsWhole && Tile > length);
+        ownRate[0] = rateRows.Widen(rate, 0);
         for (int p = 0; p < length; p += Tile)
         {
-            ScanEach<FloatQuad> us = default;
-            us.P0 = Share(rows, mine, drive.P0, delta.P0, p, p + Tile > length);
-            if (TWidth.Channels > 1)
-            {
-                us.P1 = Share(rows, mine.SubView(Lanes), drive.P1, delta.P1, p, p + Tile > length);
-            }
-
-            if (TWidth.Channels > 2)
-            {
-                us.P2 = Share(rows, mine.SubView(2 * Lanes), drive.P2, delta.P2, p, p + Tile > length);
-            }
-
-            ownRate[0] = rateRows.Widen(rate, p);
             TPlatform.Barrier();
             drive = rows.Load(drives, p + Tile);
             delta = rows.Load(deltas, p + Tile);
@@ -162,10 +153,15 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
                 StoreStates(pass.States, place.Kept(l, p) + ((long)state * e) + column, e, active, h);
             }
 
-            Four(tokens, rates, ys, 0, a, ref h, ref sum);
-            Four(tokens, rates, ys, 1, a, ref h, ref sum);
-            Four(tokens, rates, ys, 2, a, ref h, ref sum);
-            Four(tokens, rates, ys, 3, a, ref h, ref sum);
+            ScanFour four = LoadFour(tokens, rates, 0);
+            ScanEach<FloatQuad> y = Four(four, rates, 0, a, ref h, ref sum);
+            four = Turn(tokens, rates, ys, 1, y);
+            y = Four(four, rates, 1, a, ref h, ref sum);
+            four = Turn(tokens, rates, ys, 2, y);
+            y = Four(four, rates, 2, a, ref h, ref sum);
+            four = Turn(tokens, rates, ys, 3, y);
+            y = Four(four, rates, 3, a, ref h, ref sum);
+            Leave(ys, 3, y);
             TPlatform.Barrier();
             if (!TPass.IsFold)
             {
@@ -182,6 +178,10 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
 
                 rows.Store(to, p, us, pass.First != 0);
             }
+
+            // Here, where no register of what was loaded lives on into the next turn. After the last tile nobody reads it.
+            us = Share(rows, mine, drive, delta, p + Tile, !TWidth.IsWhole && p + (2 * Tile) > length);
+            ownRate[0] = rateRows.Widen(rate, p + Tile);
         }
 
         if (TPass.IsFold)
@@ -194,7 +194,26 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         }
     }
 
-    /// <summary>Hands four tokens of a channel to the group, and gives what drives them.</summary>
+    /// <summary>Hands four tokens of its channels to the group, and gives what drives them.</summary>
+    private static ScanEach<FloatQuad> Share(
+        ScanRows<TElement, TWidth> rows, ArrayView<FloatQuad> mine, ScanEach<WordQuad> drive, ScanEach<WordQuad> delta, int p, bool isCut)
+    {
+        ScanEach<FloatQuad> us = default;
+        us.P0 = Share(rows, mine, drive.P0, delta.P0, p, isCut);
+        if (TWidth.Channels > 1)
+        {
+            us.P1 = Share(rows, mine.SubView(Lanes), drive.P1, delta.P1, p, isCut);
+        }
+
+        if (TWidth.Channels > 2)
+        {
+            us.P2 = Share(rows, mine.SubView(2 * Lanes), drive.P2, delta.P2, p, isCut);
+        }
+
+        return us;
+    }
+
+    /// <summary>The same for one of them.</summary>
     private static FloatQuad Share(
         ScanRows<TElement, TWidth> rows, ArrayView<FloatQuad> mine, WordQuad drive, WordQuad delta, int p, bool isCut)
     {
@@ -209,25 +228,69 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
         return x;
     }
 
-    /// <summary>Four tokens of all channels of the thread, which leave together: what is read after a write waits for it.</summary>
-    private static void Four(
-        ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys, int block, ScanEach<FloatQuad> a,
-        ref ScanEach<FloatQuad> h, ref ScanEach<float> sum)
+    /// <summary>Leaves the sums of four tokens and reads what the next begin with.</summary>
+    /// <remarks>What is read after a write waits for it. Whole channels and tiles leave registers for reading first.</remarks>
+    private static ScanFour Turn(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> ys, int block, ScanEach<FloatQuad> y)
     {
-        ScanFourRates r = new(rates.SubView(32 * block));
-        ScanEach<FloatQuad> y = default;
+        if (TWidth.IsWhole)
+        {
+            ScanFour four = LoadFour(tokens, rates, block);
+            Leave(ys, block - 1, y);
+            return four;
+        }
+
+        Leave(ys, block - 1, y);
+        return LoadFour(tokens, rates, block);
+    }
+
+    /// <summary>What a thread reads first of four tokens.</summary>
+    private static ScanFour LoadFour(ArrayView<FloatQuad> tokens, ArrayView<FloatQuad> rates, int block)
+    {
         int at = block * Channels;
-        y.P0 = Four(tokens, at, r, a.P0, ref h.P0, ref sum.P0);
+        ScanFour four = default;
+        four.B = rates[32 * block];
+        four.C = rates[(32 * block) + 4];
+        four.Delta.P0 = tokens[at];
+        four.Drive.P0 = tokens[Drives + at];
         if (TWidth.Channels > 1)
         {
-            y.P1 = Four(tokens, at + Lanes, r, a.P1, ref h.P1, ref sum.P1);
+            four.Delta.P1 = tokens[at + Lanes];
+            four.Drive.P1 = tokens[Drives + at + Lanes];
         }
 
         if (TWidth.Channels > 2)
         {
-            y.P2 = Four(tokens, at + (2 * Lanes), r, a.P2, ref h.P2, ref sum.P2);
+            four.Delta.P2 = tokens[at + (2 * Lanes)];
+            four.Drive.P2 = tokens[Drives + at + (2 * Lanes)];
         }
 
+        return four;
+    }
+
+    /// <summary>Four tokens of all channels of the thread.</summary>
+    private static ScanEach<FloatQuad> Four(
+        ScanFour four, ArrayView<FloatQuad> rates, int block, ScanEach<FloatQuad> a, ref ScanEach<FloatQuad> h, ref ScanEach<float> sum)
+    {
+        ScanFourRates r = new(four, rates.SubView(32 * block));
+        ScanEach<FloatQuad> y = default;
+        y.P0 = Four(four.Delta.P0, four.Drive.P0, r, a.P0, ref h.P0, ref sum.P0);
+        if (TWidth.Channels > 1)
+        {
+            y.P1 = Four(four.Delta.P1, four.Drive.P1, r, a.P1, ref h.P1, ref sum.P1);
+        }
+
+        if (TWidth.Channels > 2)
+        {
+            y.P2 = Four(four.Delta.P2, four.Drive.P2, r, a.P2, ref h.P2, ref sum.P2);
+        }
+
+        return y;
+    }
+
+    /// <summary>Leaves the sums of four tokens where they are added up.</summary>
+    private static void Leave(ArrayView<FloatQuad> ys, int block, ScanEach<FloatQuad> y)
+    {
+        int at = block * Channels;
         if (!TPass.IsFold)
         {
             ys[at] = y.P0;
@@ -245,10 +308,9 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
     }
 
     /// <summary>Four tokens of one of them.</summary>
-    private static FloatQuad Four(
-        ArrayView<FloatQuad> tokens, int at, ScanFourRates r, FloatQuad a, ref FloatQuad h, ref float sum)
+    private static FloatQuad Four(FloatQuad dt, FloatQuad x, ScanFourRates r, FloatQuad a, ref FloatQuad h, ref float sum)
     {
-        FloatQuad dt = tokens[at], x = tokens[Drives + at], y = default;
+        FloatQuad y = default;
         y.X = Step(ref h, a, dt.X, x.X, r.B0, r.C0);
         y.Y = Step(ref h, a, dt.Y, x.Y, r.B1, r.C1);
         y.Z = Step(ref h, a, dt.Z, x.Z, r.B2, r.C2);
@@ -278,6 +340,18 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
     /// <summary>The sum over all states of four tokens of a channel.</summary>
     private static FloatQuad Sum(ArrayView<FloatQuad> owns) =>
         owns[0] + owns[Drives] + owns[2 * Drives] + owns[3 * Drives];
+
+    /// <summary>A in the unit of 2^x, from ln(−A).</summary>
+    private static ScanEach<FloatQuad> LoadRates(Floats memory, long at, int pitch, int active)
+    {
+        ScanEach<FloatQuad> q = LoadStates(memory, at, pitch, active);
+        q.P0 = active > 0 ? Rate(q.P0) : default;
+        q.P1 = active > Lanes ? Rate(q.P1) : default;
+        q.P2 = active > 2 * Lanes ? Rate(q.P2) : default;
+        return q;
+    }
+
+    private static FloatQuad Rate(FloatQuad aLog) => -SpecialFunctions.LogTwoE * FloatQuad.Exp2(SpecialFunctions.LogTwoE, aLog);
 
     private static ScanEach<FloatQuad> LoadStates(Floats memory, long at, int pitch, int active)
     {
@@ -337,11 +411,18 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
     }
 }
 
-/// <summary>Four states of the B and C of four tokens.</summary>
-internal readonly struct ScanFourRates(ArrayView<FloatQuad> rates)
+/// <summary>What a thread reads first of four tokens: Δ and what drives the state of its channels, and B and C of the first token.</summary>
+internal struct ScanFour
 {
-    public readonly FloatQuad B0 = rates[0];
-    public readonly FloatQuad C0 = rates[4];
+    public ScanEach<FloatQuad> Delta, Drive;
+    public FloatQuad B, C;
+}
+
+/// <summary>Four states of the B and C of four tokens.</summary>
+internal readonly struct ScanFourRates(ScanFour first, ArrayView<FloatQuad> rates)
+{
+    public readonly FloatQuad B0 = first.B;
+    public readonly FloatQuad C0 = first.C;
     public readonly FloatQuad B1 = rates[8];
     public readonly FloatQuad C1 = rates[12];
     public readonly FloatQuad B2 = rates[16];

@@ -115,7 +115,7 @@ public static class SelectiveScan
         }
 
         using ArenaScope scope = device.Scratch.Scope();
-        ScanView view = View(device, layout, inputs);
+        ScanView view = device.Kind == DeviceKind.Cpu || layout.Chunks > 1 ? View(device, layout, inputs) : new(layout, inputs, a: default);
         Tensor states = checkpoints ?? device.Scratch.Rent(new(layout.Strips * layout.States, layout.Channels));
         int keep = checkpoints is null ? 0 : 1;
         if (layout.Chunks > 1)
@@ -220,7 +220,11 @@ public static class SelectiveScan
         where TElement : struct, IElement
         where TPass : struct, IScanPass
     {
-        if (!TPass.IsFold && view.Layout.Width == 3)
+        if (!TPass.IsFold && view.Layout.IsWhole)
+        {
+            Run<TElement, TPass, ThreeWholeChannels>(device, view, pass);
+        }
+        else if (!TPass.IsFold && view.Layout.Width == 3)
         {
             Run<TElement, TPass, ThreeChannels>(device, view, pass);
         }
@@ -399,6 +403,9 @@ internal readonly struct ScanLayout(int batch, int tokens, int channels, int sta
     /// <summary>Channels of a thread of a GPU; folds have one.</summary>
     public readonly int Width = width;
 
+    /// <summary>Whether threads of three channels have three each, and tiles all their tokens.</summary>
+    public bool IsWhole => this.Width == 3 && this.Channels % ScanGroup.WholeChannels == 0 && this.Tokens % ScanGroup.Tile == 0;
+
     /// <summary>Directions · batch · chunks.</summary>
     public long Strips => 2L * this.Batch * this.Chunks;
 
@@ -445,6 +452,9 @@ internal readonly struct ScanView(ScanLayout layout, ScanInputs inputs, Floats a
     public readonly int BPitch = inputs.B.Pitch;
     public readonly int CPitch = inputs.C.Pitch;
 
-    /// <summary>A·log₂e, (2·N, E): exp(Δ A) = 2^(Δ·this).</summary>
+    /// <summary>ln(−A), (2·N, E); what runs over tokens on a GPU takes it from here, for a pass of its own costs 256 tokens a twentieth of their time.</summary>
+    public readonly Floats ALog = inputs.ALog.Memory;
+
+    /// <summary>A·log₂e, (2·N, E): exp(Δ A) = 2^(Δ·this); absent where nothing reads it.</summary>
     public readonly Floats A = a;
 }
