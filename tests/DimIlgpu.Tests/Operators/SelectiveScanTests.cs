@@ -53,6 +53,20 @@ public sealed class SelectiveScanTests
         TestDevice.Simt, batch: 1, length: 5, channels: 40, states: 8, chunks: 1, relative: 1e-4, absolute: 1e-4,
         ElementType.Float32, forward, backward);
 
+    // 96 channels a group and 16 tokens a tile, none beyond the end.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(WholeCases))]
+    public void Whole_channels_and_tiles_give_the_reference(TestDevice kind, int chunks, ElementType type) => Check(
+        kind, batch: 2, length: 96, channels: 192, states: 16, chunks, type == ElementType.BFloat16 ? 3e-2 : 1e-4,
+        type == ElementType.BFloat16 ? 5e-2 : 1e-4, type, forward: 3, backward: 3);
+
+    [Fact]
+    public void Simulated_threads_of_whole_channels_and_tiles_give_the_reference() => Check(
+        TestDevice.Simt, batch: 1, length: 32, channels: 96, states: 8, chunks: 1, relative: 1e-4, absolute: 1e-4,
+        ElementType.Float32, forward: 3, backward: 3);
+
+    public static TheoryData<TestDevice, int, ElementType> WholeCases =>
+        [.. from kind in FastGpuKinds from chunks in new[] { 1, 3 } from type in new[] { ElementType.Float32, ElementType.BFloat16 } select (kind, chunks, type)];
+
     public static TheoryData<TestDevice, int, int, int, ElementType> Widths =>
         [.. from kind in FastGpuKinds
             from width in new[] { (1, 1), (3, 3), (3, 4) }

@@ -341,13 +341,13 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
     private static FloatQuad Sum(ArrayView<FloatQuad> owns) =>
         owns[0] + owns[Drives] + owns[2 * Drives] + owns[3 * Drives];
 
-    /// <summary>A in the unit of 2^x, from ln(−A).</summary>
+    /// <summary>A in the unit of 2^x, from ln(−A); what is not there has some decay, which meets no B and is not kept.</summary>
     private static ScanEach<FloatQuad> LoadRates(Floats memory, long at, int pitch, int active)
     {
         ScanEach<FloatQuad> q = LoadStates(memory, at, pitch, active);
-        q.P0 = active > 0 ? Rate(q.P0) : default;
-        q.P1 = active > Lanes ? Rate(q.P1) : default;
-        q.P2 = active > 2 * Lanes ? Rate(q.P2) : default;
+        q.P0 = Rate(q.P0);
+        q.P1 = TWidth.Channels > 1 ? Rate(q.P1) : default;
+        q.P2 = TWidth.Channels > 2 ? Rate(q.P2) : default;
         return q;
     }
 
