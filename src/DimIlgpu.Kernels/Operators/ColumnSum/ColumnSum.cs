@@ -113,11 +113,11 @@ public static class ColumnSum
     /// <param name="rows">Rows that are divided.</param>
     private static int EvenParts(long groups, long rows)
     {
-        // Multiprocessors of an H100; groups of threads on one that keep its memory busy.
-        const int Processors = 132, Enough = 4;
+        // Multiprocessors of an H100; groups of threads on one that keep its memory busy, and the most that are worth their sums.
+        const int Processors = 132, Enough = 3, Most = 8;
         long units = (rows + RowSumGroups<FloatQuad>.Unit - 1) / RowSumGroups<FloatQuad>.Unit, least = long.MaxValue;
         int best = 1;
-        for (int parts = 1; parts <= units && parts <= 2 * Enough * Processors; parts++)
+        for (int parts = 1; parts <= units && (parts == 1 || groups * parts <= Most * Processors); parts++)
         {
             long rounds = Math.Max(Enough, ((groups * parts) + Processors - 1) / Processors), time = rounds * ((units + parts - 1) / parts);
             if (time < least)
@@ -126,7 +126,6 @@ public static class ColumnSum
             }
         }
 
-        if (Environment.GetEnvironmentVariable("DIM_PARTS") is { } p) { best = int.Parse(p, System.Globalization.CultureInfo.InvariantCulture); }
         return best;
     }
 

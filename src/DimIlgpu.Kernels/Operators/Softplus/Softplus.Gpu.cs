@@ -1,5 +1,3 @@
-using ILGPU;
-
 namespace DimIlgpu.Kernels;
 
 /// <summary>GPU: <see cref="SoftplusForward"/> with the fewest special functions, as <see cref="QuadMap"/> lays it out.</summary>
@@ -34,6 +32,10 @@ internal readonly struct SoftplusBackwardGroups<TStored>(
     Floats y, Floats dy, Target dx, Floats partial, int yPitch, int dyPitch, int columns, RowRuns runs) : IGroupKernel
     where TStored : unmanaged, IStored<TStored, FloatQuad>
 {
+    public static int GroupsPerProcessor => 18;
+
+    public static int ThreadsPerGroup => QuadPlace.Threads;
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
@@ -43,34 +45,34 @@ internal readonly struct SoftplusBackwardGroups<TStored>(
             return;
         }
 
-        long begin = runs.First((int)place.Strip, out int count);
-        int yStep = yPitch / 4, dyStep = dyPitch / 4, i = 0;
-        ArrayView<TStored> ys = TStored.Of(y).SubView(((begin * yPitch) + place.Column) / 4);
-        ArrayView<TStored> ds = TStored.Of(dy).SubView(((begin * dyPitch) + place.Column) / 4);
-        ArrayView<TStored> to = dx.From<TStored, FloatQuad>(begin, place.Column);
+        int row = (int)runs.First((int)place.Strip, out int count), quad = place.Column / 4, end = row + count;
         FloatQuad sum = default;
-        for (; i + 4 <= count; i += 4)
+        for (; row + 4 <= end; row += 4)
         {
-            TStored y0 = ys[i * yStep], y1 = ys[(i + 1) * yStep], y2 = ys[(i + 2) * yStep], y3 = ys[(i + 3) * yStep];
-            TStored d0 = ds[i * dyStep], d1 = ds[(i + 1) * dyStep], d2 = ds[(i + 2) * dyStep], d3 = ds[(i + 3) * dyStep];
-            this.Put(to, i, y0.Value, d0.Value, ref sum);
-            this.Put(to, i + 1, y1.Value, d1.Value, ref sum);
-            this.Put(to, i + 2, y2.Value, d2.Value, ref sum);
-            this.Put(to, i + 3, y3.Value, d3.Value, ref sum);
+            QuadIndex at0 = new(row, quad, 0, 0), at1 = new(row, quad, 1, 0), at2 = new(row, quad, 2, 0), at3 = new(row, quad, 3, 0);
+            ThreeQuads<TStored> a = this.Load(at0), b = this.Load(at1), c = this.Load(at2), d = this.Load(at3);
+            this.Put(at0, a, ref sum);
+            this.Put(at1, b, ref sum);
+            this.Put(at2, c, ref sum);
+            this.Put(at3, d, ref sum);
         }
 
-        for (; i < count; i++)
+        for (; row < end; row++)
         {
-            this.Put(to, i, ys[i * yStep].Value, ds[i * dyStep].Value, ref sum);
+            QuadIndex at = new(row, quad, 0, 0);
+            this.Put(at, this.Load(at), ref sum);
         }
 
         FloatQuad.Of(partial)[((place.Strip * columns) + place.Column) / 4] = sum;
     }
 
-    private void Put(ArrayView<TStored> to, int i, FloatQuad y, FloatQuad d, ref FloatQuad sum)
+    private ThreeQuads<TStored> Load(QuadIndex at) =>
+        new(at.Read(TStored.Of(y), yPitch), at.Read(TStored.Of(dy), dyPitch), dx.Before<TStored>(at));
+
+    private void Put(QuadIndex at, ThreeQuads<TStored> loaded, ref FloatQuad sum)
     {
-        d *= FloatQuad.SoftplusSlope(y);
+        FloatQuad d = loaded.B.Value * FloatQuad.SoftplusSlope(loaded.A.Value);
         sum += d;
-        dx.Put<TStored, FloatQuad>(to, i * (dx.Pitch / 4), d);
+        dx.Put(at, loaded.C, d);
     }
 }

@@ -52,7 +52,7 @@ public static class Softplus
     {
         Check.Shape(dy, y.Shape);
         // In one pass: otherwise dy would be read three times and written twice.
-        bool isQuad = Stored.IsQuad(device, y, dy, dx?.Tensor ?? dy);
+        bool isQuad = dx is not null && QuadMap.Takes(device, y, dy, dx.Value.Tensor);
         long groups = dBias?.Tensor.Rows ?? 1, rows = y.Rows / groups;
         int parts = isQuad
             ? ColumnSum.Parts(groups * QuadPlace.Groups(y.Columns), rows, most: 64, enough: 3072)

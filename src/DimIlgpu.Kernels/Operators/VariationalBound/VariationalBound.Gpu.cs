@@ -22,26 +22,35 @@ internal readonly struct VariationalBoundForwardGroups(VariationalBoundInputs in
 
 /// <summary>GPU: <see cref="VariationalBoundBackward"/> of float32 tensors as <see cref="QuadMap"/> lays it out.</summary>
 internal readonly struct VariationalBoundBackwardGroups(
-    VariationalBoundInputs inputs, Floats dbits, Target dvariance, float factor, QuadMap map) : IQuadMap<VariationalBoundQuads>
+    VariationalBoundInputs inputs, Floats dbits, Target dvariance, float factor, QuadMap map) : IQuadMap<VariationalBoundSlopeQuads>
 {
     public static int Rows => 2;
 
     public static int GroupsPerProcessor => 3;
 
     public void Execute<TPlatform>()
-        where TPlatform : struct, IPlatform => map.Run<VariationalBoundBackwardGroups, VariationalBoundQuads>(this);
+        where TPlatform : struct, IPlatform => map.Run<VariationalBoundBackwardGroups, VariationalBoundSlopeQuads>(this);
 
-    public VariationalBoundQuads Load(QuadIndex at) => inputs.Load(at);
+    public VariationalBoundSlopeQuads Load(QuadIndex at) =>
+        new(inputs.Load(at), inputs.Coefficients(at), dvariance.Before<FloatQuad>(at), dbits.View[at.Row]);
 
-    public void Store(QuadIndex at, VariationalBoundQuads loaded)
+    public void Store(QuadIndex at, VariationalBoundSlopeQuads loaded)
     {
-        FloatQuad k = inputs.Coefficients(at);
-        QuadLane d = loaded.Difference(k.X), log = VariationalBoundTerm.LogVariance(QuadLane.Of(loaded.Variance), k.Y, k.Z);
+        FloatQuad k = loaded.Coefficients;
+        QuadLane d = loaded.Quads.Difference(k.X), log = VariationalBoundTerm.LogVariance(QuadLane.Of(loaded.Quads.Variance), k.Y, k.Z);
         QuadLane slope = k.W > 0f
             ? VariationalBoundTerm.SurpriseSlope(inputs.Sample(at), d, log)
             : VariationalBoundTerm.DivergenceSlope(d, log, k.Y);
-        dvariance.Put(at.Row, at.Column, slope * QuadLane.Of(dbits.View[at.Row] * factor * (k.Z - k.Y)));
+        dvariance.Put(at, loaded.Before, (loaded.Seed * factor * (k.Z - k.Y)) * QuadLane.ToQuad(slope));
     }
+}
+
+/// <summary>What is loaded for the backward pass: the elements, their row's coefficients, what the gradient adds to, and the gradient of the bound.</summary>
+internal readonly struct VariationalBoundSlopeQuads(VariationalBoundQuads quads, FloatQuad coefficients, FloatQuad before, float seed)
+{
+    public readonly VariationalBoundQuads Quads = quads;
+    public readonly FloatQuad Coefficients = coefficients, Before = before;
+    public readonly float Seed = seed;
 }
 
 /// <summary>What both passes read.</summary>

@@ -68,10 +68,10 @@ public static class VariationalBound
         CheckShapes(sample, noise, prediction, variance, coefficients);
         Check.Dense(dbits, new(sample.Rows, 1));
         Check.Shape(dvariance.Tensor, sample.Shape, nameof(dvariance));
-        if (sample.ElementType == ElementType.Float32 && QuadMap.Takes(device, sample, noise, prediction, variance)
+        if (sample.ElementType == ElementType.Float32 && QuadMap.Takes(device, sample, noise, prediction, variance, dvariance.Tensor)
             && Stored.IsAligned(coefficients, 4))
         {
-            QuadMap map = QuadMap.Of<VariationalBoundBackwardGroups, VariationalBoundQuads>(sample);
+            QuadMap map = QuadMap.Of<VariationalBoundBackwardGroups, VariationalBoundSlopeQuads>(sample);
             map.Launch(device, new VariationalBoundBackwardGroups(
                 Inputs(sample, noise, prediction, variance, coefficients), dbits.Memory, Target.Of(dvariance, sample),
                 0.5f * SpecialFunctions.LogTwoE / sample.Columns, map));
