@@ -35,8 +35,6 @@ internal readonly struct QuadIndex(int row, int quad, int down, int along)
 {
     public int Row => row + down;
 
-    public int Column => 4 * (quad + along);
-
     /// <summary>What a view has there, at a pitch in elements.</summary>
     public T Read<T>(ArrayView<T> view, int pitch)
         where T : unmanaged => this.From(view, pitch)[this.Offset(pitch)];
@@ -49,12 +47,11 @@ internal readonly struct QuadIndex(int row, int quad, int down, int along)
     public void Write<T>(ArrayView<T> view, int pitch, T value)
         where T : unmanaged => this.From(view, pitch)[this.Offset(pitch)] = value;
 
-    /// <summary>A view from the first of the quads on.</summary>
-    public ArrayView<T> From<T>(ArrayView<T> view, int pitch)
+    // A view from the first of the quads on, and where this one is in it.
+    private ArrayView<T> From<T>(ArrayView<T> view, int pitch)
         where T : unmanaged => view.SubView(((long)row * (pitch >> 2)) + quad);
 
-    /// <summary>Where this quad is in <see cref="From"/>.</summary>
-    public int Offset(int pitch) => (down * (pitch >> 2)) + along;
+    private int Offset(int pitch) => (down * (pitch >> 2)) + along;
 }
 
 /// <summary>Two inputs as they are stored.</summary>

@@ -4,21 +4,21 @@ namespace DimIlgpu.Kernels;
 internal readonly struct RowRuns
 {
     private readonly Divisor parts;
-    private readonly long apart;
-    private readonly int rows, least, extra, unit;
+    private readonly long apart, rows;
+    private readonly int least, extra, unit;
 
     private RowRuns(long rows, int parts, long apart, int unit)
     {
         long units = (rows + unit - 1) / unit;
         this.parts = new(parts);
         this.apart = apart;
-        this.rows = checked((int)rows);
+        this.rows = rows;
         this.unit = unit;
-        this.least = (int)(units / parts);
+        this.least = checked((int)(units / parts));
         this.extra = (int)(units % parts);
     }
 
-    /// <summary>Elements' rows from one row of a run to the next.</summary>
+    /// <summary>Rows from one row of a run to the next.</summary>
     public long Step { get; private init; }
 
     /// <summary>Sum s is part s mod parts of group s / parts, a group being so many adjacent rows; parts are whole units of rows, but for the last.</summary>
@@ -33,9 +33,9 @@ internal readonly struct RowRuns
     public long First(int sum, out int count)
     {
         int group = this.parts.Quotient(sum), part = sum - (group * this.parts.Value);
-        int begin = this.unit * ((part * this.least) + (part < this.extra ? part : this.extra));
+        long begin = (long)this.unit * ((part * this.least) + (part < this.extra ? part : this.extra));
         int whole = this.unit * (this.least + (part < this.extra ? 1 : 0));
-        count = begin + whole < this.rows ? whole : this.rows - begin;
+        count = begin + whole < this.rows ? whole : (int)(this.rows - begin);
         return (group * this.apart) + begin;
     }
 }
