@@ -34,7 +34,7 @@ internal readonly unsafe struct CausalRows(
 /// </remarks>
 internal readonly unsafe struct CausalConvolutionForwardTiles(CausalRows rows, Floats u, int uPitch) : ITileKernel
 {
-    private const int Tokens = 16, Block = 256, Ahead = 8;
+    private const int Tokens = 16, Block = 384, Ahead = 8;
 
     /// <summary>Tiles of a sample.</summary>
     public int Tiles => (rows.Length + Tokens - 1) / Tokens;
