@@ -54,7 +54,7 @@ public static class CausalConvolution
                 x.Memory, weight.Memory, bias.Memory, device.Scratch.Rent(new(1, x.Columns), clear: true).Memory, x.Pitch, x.Columns,
                 (int)weight.Rows / 2, length, x.Rows);
             CausalConvolutionForwardTiles tiles = new(rows, u.Memory, u.Pitch);
-            device.Tiles(tiles, x.Rows / length * tiles.Fours, device.Lane(x.Columns));
+            device.Tiles(tiles, x.Rows / length * tiles.Tiles, device.Lane(x.Columns));
             return;
         }
 
