@@ -16,6 +16,10 @@ internal static class Inputs
     /// <summary>Tokens of a sample of <see cref="Tokens"/>, and so 16 samples or 64.</summary>
     public static int SampleLength(this Device device) => device.ActivationType == ElementType.BFloat16 ? 256 : 1024;
 
+    /// <summary>A shape, and for CUDA one of four times the rows: what the smaller takes beyond a quarter of the larger is the launch, not its bytes.</summary>
+    public static IEnumerable<Shape> WithFourTimes(this Device device, Shape shape) =>
+        device.Kind == DeviceKind.Cuda ? [shape, shape with { Rows = 4 * shape.Rows }] : [shape];
+
     /// <summary>Bytes of an element of what flows between the operators of a network; the residual stream has 4 in any case.</summary>
     public static double ActivationBytes(this Device device) => device.ActivationType == ElementType.BFloat16 ? 2 : 4;
 

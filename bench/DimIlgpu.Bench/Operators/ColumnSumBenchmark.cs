@@ -8,10 +8,13 @@ public sealed class ColumnSumBenchmark : IBenchmark
     /// <inheritdoc/>
     public static IEnumerable<BenchmarkCase> Cases(Device device, Arena arena)
     {
-        Shape shape = device.Tokens(inMixer: true);
-        Tensor x = arena.Random(shape, type: device.ActivationType), y = arena.Rent(new(1, shape.Columns));
-        yield return new(
-            "column-sum.forward", $"{shape}", Bound.Memory, device.ActivationBytes() * shape.Length,
-            () => ColumnSum.Forward(device, x, new(y, Add: false)));
+        foreach (Shape shape in device.WithFourTimes(device.Tokens(inMixer: true)))
+        {
+            using ArenaScope scope = arena.Scope();
+            Tensor x = arena.Random(shape, type: device.ActivationType), y = arena.Rent(new(1, shape.Columns));
+            yield return new(
+                "column-sum.forward", $"{shape}", Bound.Memory, device.ActivationBytes() * shape.Length,
+                () => ColumnSum.Forward(device, x, new(y, Add: false)));
+        }
     }
 }

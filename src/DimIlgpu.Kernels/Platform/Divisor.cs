@@ -25,4 +25,7 @@ internal readonly struct Divisor
 
     /// <summary>⌊n/d⌋ of n ≥ 0.</summary>
     public int Quotient(int n) => (int)(((uint)(((ulong)(uint)n * this.multiplier) >> 32) + (uint)n) >> this.shift);
+
+    /// <summary>n mod d of n ≥ 0.</summary>
+    public int Remainder(int n) => n - (this.Quotient(n) * this.Value);
 }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using ILGPU;
+using ILGPU.Algorithms;
 using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
@@ -48,6 +49,10 @@ internal struct FloatQuad : IStored<FloatQuad, FloatQuad>, IAdditionOperators<Fl
 
     /// <summary>a·b + c.</summary>
     public static FloatQuad Fma(float a, FloatQuad b, FloatQuad c) => (a * b) + c;
+
+    /// <summary>The nearest of −limit … limit.</summary>
+    public static FloatQuad Clamp(FloatQuad a, float limit) => new(
+        XMath.Clamp(a.X, -limit, limit), XMath.Clamp(a.Y, -limit, limit), XMath.Clamp(a.Z, -limit, limit), XMath.Clamp(a.W, -limit, limit));
 
     /// <summary>Four adjacent elements of memory of either type.</summary>
     public static FloatQuad Load(Floats memory, long index) =>

@@ -19,6 +19,10 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
     public static QuadLane Of(FloatQuad quad) =>
         new(ThreadLane.Of(quad.X), ThreadLane.Of(quad.Y), ThreadLane.Of(quad.Z), ThreadLane.Of(quad.W));
 
+    /// <summary>The four as one value.</summary>
+    public static FloatQuad ToQuad(QuadLane lane) =>
+        new(ThreadLane.Sum(lane.x), ThreadLane.Sum(lane.y), ThreadLane.Sum(lane.z), ThreadLane.Sum(lane.w));
+
     public static QuadLane Load(Floats memory, long index)
     {
         if (((int)index & 3) + memory.Phase != 0)
@@ -52,13 +56,7 @@ internal readonly struct QuadLane(ThreadLane x, ThreadLane y, ThreadLane z, Thre
         }
         else
         {
-            memory.View.Cast<FloatQuad>()[index >> 2] = new()
-            {
-                X = ThreadLane.Sum(value.x),
-                Y = ThreadLane.Sum(value.y),
-                Z = ThreadLane.Sum(value.z),
-                W = ThreadLane.Sum(value.w),
-            };
+            memory.View.Cast<FloatQuad>()[index >> 2] = ToQuad(value);
         }
     }
 

@@ -18,6 +18,9 @@ internal readonly struct Target(Floats memory, int pitch, int mode)
     /// <summary>Whether the gradient is wanted.</summary>
     public bool IsWanted => mode != Unwanted;
 
+    /// <summary>Whether the gradient is wanted and overwrites what is there.</summary>
+    public bool IsOverwritten => mode == Overwrite;
+
     /// <summary>Elements from one row to the next.</summary>
     public int Pitch => pitch;
 
@@ -43,6 +46,24 @@ internal readonly struct Target(Floats memory, int pitch, int mode)
             view[offset] = TStored.From(value);
         }
     }
+
+    /// <summary>What four adjacent values of a gradient that is wanted add to, 0 where they overwrite: to be loaded with all else, for a branch after that would wait.</summary>
+    public TStored Before<TStored>(QuadIndex at)
+        where TStored : unmanaged, IStored<TStored, FloatQuad>
+    {
+        TStored before = default;
+        if (mode == Accumulate)
+        {
+            before = at.Read(TStored.Of(memory), pitch);
+        }
+
+        return before;
+    }
+
+    /// <summary>Writes four adjacent values, having added them to what <see cref="Before"/> brought.</summary>
+    public void Put<TStored>(QuadIndex at, TStored before, FloatQuad value)
+        where TStored : unmanaged, IStored<TStored, FloatQuad> =>
+        at.Write(TStored.Of(memory), pitch, TStored.From(before.Value + value));
 
     /// <summary>Writes or adds one lane of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

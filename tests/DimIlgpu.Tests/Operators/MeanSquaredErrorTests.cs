@@ -24,6 +24,21 @@ public sealed class MeanSquaredErrorTests
             x => MeanSquaredErrorReference.Forward(x[0], target, columns));
     }
 
+    public static MatrixTheoryData<TestDevice, int> LongCases => new(Devices.Fast, [4100, 20004]);
+
+    // Rows that a GPU's group walks down, and rows that several of them share.
+    [Theory, MemberData(nameof(LongCases))]
+    public void Long_rows_match_the_reference(TestDevice kind, int columns)
+    {
+        using DeviceLease lease = Devices.Open(kind);
+        using Arena arena = new(lease.Device);
+        Shape shape = new(3, columns);
+        double[] x = Data.Random(1, 3 * columns), target = Data.Random(2, 3 * columns);
+        Tensor loss = arena.Rent(new(3, 1));
+        MeanSquaredError.Forward(lease.Device, arena.Upload(x, shape), arena.Upload(target, shape), loss);
+        loss.ShouldBe(MeanSquaredErrorReference.Forward(x, target, columns), 1e-5, 1e-5);
+    }
+
     [Fact]
     public void A_wrong_target_is_named()
     {

@@ -20,14 +20,14 @@ public sealed class MixTests
             x => MixReference.Forward(x, k, columns));
     }
 
-    [Theory]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void One_row_of_coefficients_serves_all_rows(int inputs)
+    public static MatrixTheoryData<TestDevice, int> Counts => new(Devices.All, [2, 3]);
+
+    [Theory, MemberData(nameof(Counts))]
+    public void One_row_of_coefficients_serves_all_rows(TestDevice kind, int inputs)
     {
         double[] k = Coefficients(1, 0.5);
         OperatorTest.Run(
-            TestDevice.Cpu8,
+            kind,
             [.. Enumerable.Range(0, inputs).Select(i => (Data.Random(i, 48), new Shape(3, 16)))],
             (tape, x) => tape.Mix(x, Upload(tape, k)),
             x => MixReference.Forward(x, k, 16));

@@ -37,6 +37,21 @@ public sealed class SoftplusTests
         bias.ShouldBe(ColumnSumReference.Forward(dx, 2, columns), 1e-5, 1e-5, "db");
     }
 
+    public static TheoryData<TestDevice> GpuDevices => [.. Devices.Gpus];
+
+    // As in a bfloat16 network; a GPU's threads have rows of both groups.
+    [Theory, MemberData(nameof(GpuDevices))]
+    public void A_bias_in_float32_serves_bfloat16(TestDevice kind)
+    {
+        const int rows = 7, columns = 12;
+        using DeviceLease lease = Devices.Open(kind);
+        using Arena arena = new(lease.Device);
+        double[] x = [.. Data.Random(1, 2 * rows * columns).Select(v => Data.RoundToBFloat16(8 * v))], bias = Data.Random(2, 2 * columns);
+        Tensor y = arena.Upload(x, new(2 * rows, columns), ElementType.BFloat16);
+        Softplus.Forward(lease.Device, y, arena.Upload(bias, new(2, columns)), y);
+        y.ShouldBe(SoftplusReference.Forward(x, bias, 2, columns), 4e-3, 1e-6);
+    }
+
     // Δ lives near 1e-3; above 20 softplus is the identity; far below zero e^x remains.
     [Theory, MemberData(nameof(FastDevices))]
     public void Small_and_large_values_keep_their_relative_accuracy(TestDevice kind)

@@ -19,8 +19,27 @@ public static class AddTable
         Check.Shape(table, new(table.Rows, x.Columns));
         Check.Divides(table.Rows, x.Rows, nameof(x));
         Check.Shape(y, x.Shape);
-        device.Strips(
-            new AddTableForward(x.Memory, table.Memory, y.Memory, x.Pitch, table.Pitch, y.Pitch, table.Rows), x.Rows, x.Columns);
+        if (!QuadMap.Takes(device, x, table, y))
+        {
+            device.Strips(
+                new AddTableForward(x.Memory, table.Memory, y.Memory, x.Pitch, table.Pitch, y.Pitch, table.Rows), x.Rows, x.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            QuadMap map = QuadMap.Of<AddTableForwardGroups<TStored>, TwoQuads<TStored>>(x);
+            map.Launch(device, new AddTableForwardGroups<TStored>(
+                x.Memory, table.Memory, y.Memory, x.Pitch, table.Pitch, y.Pitch, new((int)table.Rows), map));
+        }
     }
 
     /// <summary>Hands dy on, and sums it over the samples.</summary>
@@ -41,7 +60,7 @@ public static class AddTable
         Check.Shape(table, new(table.Rows, dy.Columns), nameof(dtable));
         Check.Divides(table.Rows, dy.Rows, nameof(dy));
         int batch = (int)(dy.Rows / table.Rows);
-        if (!ColumnSum.SumRows(device, dy, sink, rows: 1, parts: 1, step: table.Rows, batch))
+        if (!ColumnSum.SumRows(device, dy, sink, RowRuns.Apart(table.Rows, batch)))
         {
             device.Strips(
                 new AddTableBackward(

@@ -20,17 +20,13 @@ internal readonly struct ColumnSumFoldGroups(Floats partial, Target first, Targe
         if (column < columns && team < parts)
         {
             ArrayView<float> mine = partial.View.SubView(((((long)row * parts) + team) * columns) + column);
-            int step = Teams * columns, count = (parts - team + Teams - 1) / Teams, i = 0;
-            for (; i + 8 <= count; i += 8)
+            int step = Teams * columns, count = (parts - team + Teams - 1) / Teams;
+            for (int i = 0; i < count; i += 8)
             {
-                float a = mine[i * step], b = mine[(i + 1) * step], c = mine[(i + 2) * step], d = mine[(i + 3) * step];
-                float e = mine[(i + 4) * step], f = mine[(i + 5) * step], g = mine[(i + 6) * step], h = mine[(i + 7) * step];
+                float a = Part(mine, i, count, step), b = Part(mine, i + 1, count, step), c = Part(mine, i + 2, count, step);
+                float d = Part(mine, i + 3, count, step), e = Part(mine, i + 4, count, step), f = Part(mine, i + 5, count, step);
+                float g = Part(mine, i + 6, count, step), h = Part(mine, i + 7, count, step);
                 sum += ((a + b) + (c + d)) + ((e + f) + (g + h));
-            }
-
-            for (; i < count; i++)
-            {
-                sum += mine[i * step];
             }
         }
 
@@ -52,6 +48,13 @@ internal readonly struct ColumnSumFoldGroups(Floats partial, Target first, Targe
                 second.Put(row, column - split, ThreadLane.Of(sum));
             }
         }
+    }
+
+    // The last few are loaded at once too, the first part in place of those that are not there: one by one they would take longest.
+    private static float Part(ArrayView<float> parts, int i, int count, int step)
+    {
+        float part = parts[(i < count ? i : 0) * step];
+        return i < count ? part : 0f;
     }
 }
 
@@ -89,17 +92,19 @@ internal readonly struct ColumnSumFoldQuads(Floats partial, Target y, int column
 }
 
 /// <summary>GPU: a group sums 256 columns over some rows, of which each of four teams has a share; a thread has four columns and eight loads on their way.</summary>
-/// <remarks>
-/// Strip s is part s mod parts of group s / parts, of <paramref name="rows"/> adjacent rows; or, where <paramref name="count"/>
-/// is not 0, row s and the <paramref name="count"/> − 1 that follow <paramref name="step"/> rows apart.
-/// </remarks>
 [KernelInstance(typeof(FloatQuad))]
 [KernelInstance(typeof(NarrowQuad))]
-internal readonly struct RowSumGroups<TStored>(Floats x, Target y, int xPitch, int columns, long rows, int parts, long step, int count)
-    : IGroupKernel
+internal readonly struct RowSumGroups<TStored>(Floats x, Target y, int xPitch, int columns, RowRuns runs) : IGroupKernel
     where TStored : unmanaged, IStored<TStored, FloatQuad>
 {
     public const int Teams = 4;
+
+    public static int GroupsPerProcessor => 4;
+
+    public static int ThreadsPerGroup => Teams * QuadPlace.Threads;
+
+    /// <summary>Rows that a group has on their way: parts that are multiples of it leave no loads for one by one.</summary>
+    public const int Unit = 8 * Teams;
 
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
@@ -110,12 +115,9 @@ internal readonly struct RowSumGroups<TStored>(Floats x, Target y, int xPitch, i
         FloatQuad sum = default;
         if (place.Column < columns)
         {
-            int part = (int)(place.Strip % parts);
-            long first = ColumnSum.Begin(rows, part, parts);
-            int terms = count != 0 ? count : (int)(ColumnSum.Begin(rows, part + 1, parts) - first);
-            first = count != 0 ? place.Strip : (place.Strip / parts * rows) + first;
+            long first = runs.First((int)place.Strip, out int terms);
             int begin = terms * team / Teams;
-            sum = this.Sum(first + (begin * step), (terms * (team + 1) / Teams) - begin, place.Column);
+            sum = this.Sum(first + (begin * runs.Step), (terms * (team + 1) / Teams) - begin, place.Column);
         }
 
         shared[Group.IdxX] = sum;
@@ -130,19 +132,23 @@ internal readonly struct RowSumGroups<TStored>(Floats x, Target y, int xPitch, i
     private FloatQuad Sum(long first, int terms, int column)
     {
         ArrayView<TStored> mine = TStored.Of(x).SubView(((first * xPitch) + column) / 4);
-        long apart = step * xPitch / 4;
+        long apart = runs.Step * (xPitch >> 2);
         FloatQuad sum = default;
         int i = 0;
         for (; i + 8 <= terms; i += 8)
         {
-            TStored a = mine[i * apart], b = mine[(i + 1) * apart], c = mine[(i + 2) * apart], d = mine[(i + 3) * apart];
-            TStored e = mine[(i + 4) * apart], f = mine[(i + 5) * apart], g = mine[(i + 6) * apart], h = mine[(i + 7) * apart];
+            // From one to the next, for multiples of a distance of 64 bits take as long as all else here.
+            ArrayView<TStored> start = mine.SubView(i * apart), second = start.SubView(apart), third = second.SubView(apart);
+            ArrayView<TStored> fourth = third.SubView(apart), fifth = fourth.SubView(apart), sixth = fifth.SubView(apart);
+            ArrayView<TStored> seventh = sixth.SubView(apart), eighth = seventh.SubView(apart);
+            TStored a = start[0], b = second[0], c = third[0], d = fourth[0], e = fifth[0], f = sixth[0], g = seventh[0], h = eighth[0];
             sum += ((a.Value + b.Value) + (c.Value + d.Value)) + ((e.Value + f.Value) + (g.Value + h.Value));
         }
 
         for (; i < terms; i++)
         {
-            sum += mine[i * apart].Value;
+            TStored last = mine[i * apart];
+            sum += last.Value;
         }
 
         return sum;

@@ -31,15 +31,16 @@ public static class ColumnSum
         long rows = x.Rows / y.Tensor.Rows;
         int parts = device.Kind == DeviceKind.Cpu
             ? Parts(rows)
-            : Parts(y.Tensor.Rows * QuadPlace.Groups(x.Columns), rows, most: 128, enough: 384, least: 64);
-        if (parts == 1 && SumRows(device, x, y, rows, parts))
+            : EvenParts(y.Tensor.Rows * QuadPlace.Groups(x.Columns), rows);
+        RowRuns runs = RowRuns.Parts(rows, parts, RowSumGroups<FloatQuad>.Unit);
+        if (parts == 1 && SumRows(device, x, y, runs))
         {
             return;
         }
 
         using ArenaScope scope = device.Scratch.Scope();
         Tensor partial = device.Scratch.Rent(new(y.Tensor.Rows * parts, x.Columns));
-        if (!SumRows(device, x, new(partial, Add: false), rows, parts))
+        if (!SumRows(device, x, new(partial, Add: false), runs))
         {
             device.Strips(
                 new ColumnSumPartial(x.Memory, partial.Memory, x.Pitch, x.Columns, rows, parts), partial.Rows, x.Columns);
@@ -63,7 +64,7 @@ public static class ColumnSum
 
     /// <summary>Sums rows four columns a thread, where a device has threads and the columns lie so; see <see cref="RowSumGroups{TStored}"/>.</summary>
     /// <returns>Whether it did.</returns>
-    internal static bool SumRows(Device device, Tensor x, Sink y, long rows, int parts, long step = 1, int count = 0)
+    internal static bool SumRows(Device device, Tensor x, Sink y, RowRuns runs)
     {
         if (device.Kind == DeviceKind.Cpu || !Stored.IsAligned(x, 4))
         {
@@ -74,13 +75,13 @@ public static class ColumnSum
         if (x.ElementType == ElementType.BFloat16)
         {
             QuadPlace.Launch(
-                device, new RowSumGroups<NarrowQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns,
+                device, new RowSumGroups<NarrowQuad>(x.Memory, to, x.Pitch, x.Columns, runs), y.Tensor.Rows, x.Columns,
                 RowSumGroups<NarrowQuad>.Teams);
         }
         else
         {
             QuadPlace.Launch(
-                device, new RowSumGroups<FloatQuad>(x.Memory, to, x.Pitch, x.Columns, rows, parts, step, count), y.Tensor.Rows, x.Columns,
+                device, new RowSumGroups<FloatQuad>(x.Memory, to, x.Pitch, x.Columns, runs), y.Tensor.Rows, x.Columns,
                 RowSumGroups<FloatQuad>.Teams);
         }
 
@@ -105,6 +106,27 @@ public static class ColumnSum
         }
 
         return (int)Math.Min((rows + most - 1) / most, 1024);
+    }
+
+    /// <summary>Parts of the rows of each of some groups, of whole units, that keep the multiprocessors of a large GPU busy alike.</summary>
+    /// <param name="groups">Groups of threads that a part has.</param>
+    /// <param name="rows">Rows that are divided.</param>
+    private static int EvenParts(long groups, long rows)
+    {
+        // Multiprocessors of an H100; groups of threads on one that keep its memory busy, and the most that are worth their sums.
+        const int Processors = 132, Enough = 3, Most = 8;
+        long units = (rows + RowSumGroups<FloatQuad>.Unit - 1) / RowSumGroups<FloatQuad>.Unit, least = long.MaxValue;
+        int best = 1;
+        for (int parts = 1; parts <= units && (parts == 1 || groups * parts <= Most * Processors); parts++)
+        {
+            long rounds = Math.Max(Enough, ((groups * parts) + Processors - 1) / Processors), time = rounds * ((units + parts - 1) / parts);
+            if (time < least)
+            {
+                (least, best) = (time, parts);
+            }
+        }
+
+        return best;
     }
 
     /// <summary>The first row of part <paramref name="part"/> when <paramref name="rows"/> rows are divided evenly.</summary>

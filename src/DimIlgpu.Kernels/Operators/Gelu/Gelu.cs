@@ -17,7 +17,25 @@ public static class Gelu
     {
         Check.NotEmpty(x);
         Check.Shape(y, x.Shape);
-        device.Strips(new GeluForward(x.Memory, y.Memory, x.Pitch, y.Pitch), x.Rows, x.Columns);
+        if (!QuadMap.Takes(device, x, y))
+        {
+            device.Strips(new GeluForward(x.Memory, y.Memory, x.Pitch, y.Pitch), x.Rows, x.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            QuadMap map = QuadMap.Of<GeluForwardGroups<TStored>, TStored>(x);
+            map.Launch(device, new GeluForwardGroups<TStored>(x.Memory, y.Memory, x.Pitch, y.Pitch, map));
+        }
     }
 
     /// <summary>The gradient.</summary>
@@ -31,7 +49,25 @@ public static class Gelu
         Check.NotEmpty(x);
         Check.Shape(dy, x.Shape);
         Check.Shape(dx.Tensor, x.Shape, nameof(dx));
-        device.Strips(
-            new GeluBackward(x.Memory, dy.Memory, Target.Of(dx, x), x.Pitch, dy.Pitch), x.Rows, x.Columns);
+        Target to = Target.Of(dx, x);
+        if (!QuadMap.Takes(device, x, dy, dx.Tensor))
+        {
+            device.Strips(new GeluBackward(x.Memory, dy.Memory, to, x.Pitch, dy.Pitch), x.Rows, x.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            QuadMap map = QuadMap.Of<GeluBackwardGroups<TStored>, ThreeQuads<TStored>>(x);
+            map.Launch(device, new GeluBackwardGroups<TStored>(x.Memory, dy.Memory, to, x.Pitch, dy.Pitch, map));
+        }
     }
 }

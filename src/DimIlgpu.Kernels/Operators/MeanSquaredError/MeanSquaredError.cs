@@ -18,6 +18,14 @@ public static class MeanSquaredError
         Check.NotEmpty(x);
         Check.Shape(target, x.Shape);
         Check.Dense(loss, new(x.Rows, 1));
+        if (RowTotal.Takes(device, loss, x, target))
+        {
+            RowTotal.Write(
+                device, x.Shape, loss, 1f / x.Columns,
+                total => new MeanSquaredErrorForwardGroups(x.Memory, target.Memory, x.Pitch, target.Pitch, total));
+            return;
+        }
+
         RowResult.Write(device, loss, lanes => device.Rows(
             new MeanSquaredErrorForward(x.Memory, target.Memory, lanes.Memory, x.Pitch, target.Pitch, x.Columns),
             x.Rows, x.Columns));
@@ -34,6 +42,14 @@ public static class MeanSquaredError
         Check.Shape(target, x.Shape);
         Check.Dense(dloss, new(x.Rows, 1));
         Check.Shape(dx.Tensor, x.Shape, nameof(dx));
+        if (x.ElementType == ElementType.Float32 && dloss.ElementType == ElementType.Float32 && QuadMap.Takes(device, x, target, dx.Tensor))
+        {
+            QuadMap map = QuadMap.Of<MeanSquaredErrorBackwardGroups, MeanSquaredErrorQuads>(x);
+            map.Launch(device, new MeanSquaredErrorBackwardGroups(
+                x.Memory, target.Memory, dloss.Memory, Target.Of(dx, x), x.Pitch, target.Pitch, 2f / x.Columns, map));
+            return;
+        }
+
         device.Strips(
             new MeanSquaredErrorBackward(
                 x.Memory, target.Memory, dloss.Memory, dx.Tensor.Memory,

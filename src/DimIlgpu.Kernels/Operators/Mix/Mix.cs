@@ -35,6 +35,15 @@ public static class Mix
         }
 
         Tensor x0 = x[0], x1 = x[Math.Min(1, x.Length - 1)], x2 = x[Math.Min(2, x.Length - 1)], x3 = x[^1];
+        if (y.ElementType == ElementType.Float32 && QuadMap.Takes(device, y, x0, x1, x2, x3))
+        {
+            QuadMap map = QuadMap.Of<MixForwardGroups, MixQuads>(y);
+            map.Launch(device, new MixForwardGroups(
+                x0.Memory, x1.Memory, x2.Memory, x3.Memory, coefficients.Memory, y.Memory,
+                x0.Pitch, x1.Pitch, x2.Pitch, x3.Pitch, Stride(coefficients), y.Pitch, x.Length, map));
+            return;
+        }
+
         device.Strips(
             new MixForward(
                 x0.Memory, x1.Memory, x2.Memory, x3.Memory, coefficients.Memory, y.Memory,

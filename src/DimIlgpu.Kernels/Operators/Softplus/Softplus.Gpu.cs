@@ -1,51 +1,41 @@
-using ILGPU;
-
 namespace DimIlgpu.Kernels;
 
-/// <summary>GPU: a thread has four columns of up to four rows of a group, all on their way at once.</summary>
+/// <summary>GPU: <see cref="SoftplusForward"/> with the fewest special functions, as <see cref="QuadMap"/> lays it out.</summary>
 [KernelInstance(typeof(FloatQuad))]
 [KernelInstance(typeof(NarrowQuad))]
 internal readonly struct SoftplusForwardGroups<TStored>(
-    Floats x, Floats bias, Floats y, int xPitch, int biasPitch, int yPitch, int columns, int rows) : IGroupKernel
+    Floats x, Floats bias, Floats y, int xPitch, int biasPitch, int yPitch, Divisor rows, QuadMap map) : IQuadMap<BiasedQuad<TStored>>
     where TStored : unmanaged, IStored<TStored, FloatQuad>
 {
     public void Execute<TPlatform>()
-        where TPlatform : struct, IPlatform
-    {
-        RowFours place = new(columns, rows);
-        if (place.Column >= columns)
-        {
-            return;
-        }
+        where TPlatform : struct, IPlatform => map.Run<SoftplusForwardGroups<TStored>, BiasedQuad<TStored>>(this);
 
-        int xStep = xPitch / 4, yStep = yPitch / 4;
-        FloatQuad shift = FloatQuad.Load(bias, (place.Sample * biasPitch) + place.Column);
-        ArrayView<TStored> xs = TStored.Of(x).SubView(((place.Row * xPitch) + place.Column) / 4);
-        ArrayView<TStored> to = TStored.Of(y).SubView(((place.Row * yPitch) + place.Column) / 4);
-        if (place.Left >= 4)
-        {
-            TStored x0 = xs[0], x1 = xs[xStep], x2 = xs[2 * xStep], x3 = xs[3 * xStep];
-            to[0] = TStored.From(FloatQuad.Softplus(x0.Value + shift));
-            to[yStep] = TStored.From(FloatQuad.Softplus(x1.Value + shift));
-            to[2 * yStep] = TStored.From(FloatQuad.Softplus(x2.Value + shift));
-            to[3 * yStep] = TStored.From(FloatQuad.Softplus(x3.Value + shift));
-            return;
-        }
+    public BiasedQuad<TStored> Load(QuadIndex at) =>
+        new(at.Read(TStored.Of(x), xPitch), at.Read(FloatQuad.Of(bias), biasPitch, rows.Quotient(at.Row)));
 
-        for (int i = 0; i < place.Left; i++)
-        {
-            to[i * yStep] = TStored.From(FloatQuad.Softplus(xs[i * xStep].Value + shift));
-        }
-    }
+    public void Store(QuadIndex at, BiasedQuad<TStored> loaded) =>
+        at.Write(TStored.Of(y), yPitch, TStored.From(FloatQuad.Softplus(loaded.Value.Value + loaded.Bias)));
+}
+
+/// <summary>An input as it is stored, and its bias.</summary>
+internal readonly struct BiasedQuad<TStored>(TStored value, FloatQuad bias)
+    where TStored : unmanaged
+{
+    public readonly TStored Value = value;
+    public readonly FloatQuad Bias = bias;
 }
 
 /// <summary>GPU: a thread has four columns of a part's rows, whose share of the bias's gradient it sums in registers.</summary>
 [KernelInstance(typeof(FloatQuad))]
 [KernelInstance(typeof(NarrowQuad))]
 internal readonly struct SoftplusBackwardGroups<TStored>(
-    Floats y, Floats dy, Target dx, Floats partial, int yPitch, int dyPitch, int columns, long rows, int parts) : IGroupKernel
+    Floats y, Floats dy, Target dx, Floats partial, int yPitch, int dyPitch, int columns, RowRuns runs) : IGroupKernel
     where TStored : unmanaged, IStored<TStored, FloatQuad>
 {
+    public static int GroupsPerProcessor => 18;
+
+    public static int ThreadsPerGroup => QuadPlace.Threads;
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
@@ -55,37 +45,34 @@ internal readonly struct SoftplusBackwardGroups<TStored>(
             return;
         }
 
-        long group = place.Strip / parts;
-        int part = (int)(place.Strip - (group * parts));
-        long begin = ColumnSum.Begin(rows, part, parts);
-        int count = (int)(ColumnSum.Begin(rows, part + 1, parts) - begin), yStep = yPitch / 4, dyStep = dyPitch / 4, i = 0;
-        begin += group * rows;
-        ArrayView<TStored> ys = TStored.Of(y).SubView(((begin * yPitch) + place.Column) / 4);
-        ArrayView<TStored> ds = TStored.Of(dy).SubView(((begin * dyPitch) + place.Column) / 4);
-        ArrayView<TStored> to = dx.From<TStored, FloatQuad>(begin, place.Column);
+        int row = (int)runs.First((int)place.Strip, out int count), quad = place.Column / 4, end = row + count;
         FloatQuad sum = default;
-        for (; i + 4 <= count; i += 4)
+        for (; row + 4 <= end; row += 4)
         {
-            TStored y0 = ys[i * yStep], y1 = ys[(i + 1) * yStep], y2 = ys[(i + 2) * yStep], y3 = ys[(i + 3) * yStep];
-            TStored d0 = ds[i * dyStep], d1 = ds[(i + 1) * dyStep], d2 = ds[(i + 2) * dyStep], d3 = ds[(i + 3) * dyStep];
-            this.Put(to, i, y0.Value, d0.Value, ref sum);
-            this.Put(to, i + 1, y1.Value, d1.Value, ref sum);
-            this.Put(to, i + 2, y2.Value, d2.Value, ref sum);
-            this.Put(to, i + 3, y3.Value, d3.Value, ref sum);
+            QuadIndex at0 = new(row, quad, 0, 0), at1 = new(row, quad, 1, 0), at2 = new(row, quad, 2, 0), at3 = new(row, quad, 3, 0);
+            ThreeQuads<TStored> a = this.Load(at0), b = this.Load(at1), c = this.Load(at2), d = this.Load(at3);
+            this.Put(at0, a, ref sum);
+            this.Put(at1, b, ref sum);
+            this.Put(at2, c, ref sum);
+            this.Put(at3, d, ref sum);
         }
 
-        for (; i < count; i++)
+        for (; row < end; row++)
         {
-            this.Put(to, i, ys[i * yStep].Value, ds[i * dyStep].Value, ref sum);
+            QuadIndex at = new(row, quad, 0, 0);
+            this.Put(at, this.Load(at), ref sum);
         }
 
         FloatQuad.Of(partial)[((place.Strip * columns) + place.Column) / 4] = sum;
     }
 
-    private void Put(ArrayView<TStored> to, int i, FloatQuad y, FloatQuad d, ref FloatQuad sum)
+    private ThreeQuads<TStored> Load(QuadIndex at) =>
+        new(at.Read(TStored.Of(y), yPitch), at.Read(TStored.Of(dy), dyPitch), dx.Before<TStored>(at));
+
+    private void Put(QuadIndex at, ThreeQuads<TStored> loaded, ref FloatQuad sum)
     {
-        d *= FloatQuad.SoftplusSlope(y);
+        FloatQuad d = loaded.B.Value * FloatQuad.SoftplusSlope(loaded.A.Value);
         sum += d;
-        dx.Put<TStored, FloatQuad>(to, i * (dx.Pitch / 4), d);
+        dx.Put(at, loaded.C, d);
     }
 }

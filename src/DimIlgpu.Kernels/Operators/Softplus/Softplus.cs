@@ -19,7 +19,7 @@ public static class Softplus
     {
         CheckShapes(x, bias, y);
         long rows = x.Rows / bias.Rows;
-        if (!Stored.IsQuad(device, x, y) || !Stored.IsAligned(bias, 4) || rows > int.MaxValue)
+        if (!QuadMap.Takes(device, x, y) || !Stored.Fits(bias, ElementType.Float32, 4))
         {
             device.Strips(
                 new SoftplusForward(x.Memory, bias.Memory, y.Memory, x.Pitch, bias.Pitch, y.Pitch, rows), x.Rows, x.Columns);
@@ -34,11 +34,12 @@ public static class Softplus
         }
 
         void Groups<TStored>()
-            where TStored : unmanaged, IStored<TStored, FloatQuad> => RowFours.Launch(
-                device,
-                new SoftplusForwardGroups<TStored>(
-                    x.Memory, bias.Memory, y.Memory, x.Pitch, bias.Pitch, y.Pitch, x.Columns, (int)rows),
-                bias.Rows, (int)rows, x.Columns);
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            QuadMap map = QuadMap.Of<SoftplusForwardGroups<TStored>, BiasedQuad<TStored>>(x);
+            map.Launch(device, new SoftplusForwardGroups<TStored>(
+                x.Memory, bias.Memory, y.Memory, x.Pitch, bias.Pitch, y.Pitch, new((int)rows), map));
+        }
     }
 
     /// <summary>The gradients of <see cref="Forward"/>.</summary>
@@ -51,7 +52,7 @@ public static class Softplus
     {
         Check.Shape(dy, y.Shape);
         // In one pass: otherwise dy would be read three times and written twice.
-        bool isQuad = Stored.IsQuad(device, y, dy, dx?.Tensor ?? dy);
+        bool isQuad = dx is not null && QuadMap.Takes(device, y, dy, dx.Value.Tensor);
         long groups = dBias?.Tensor.Rows ?? 1, rows = y.Rows / groups;
         int parts = isQuad
             ? ColumnSum.Parts(groups * QuadPlace.Groups(y.Columns), rows, most: 64, enough: 3072)
@@ -83,7 +84,7 @@ public static class Softplus
             where TStored : unmanaged, IStored<TStored, FloatQuad> => QuadPlace.Launch(
                 device,
                 new SoftplusBackwardGroups<TStored>(
-                    y.Memory, dy.Memory, to, partial.Memory, y.Pitch, dy.Pitch, y.Columns, rows, parts),
+                    y.Memory, dy.Memory, to, partial.Memory, y.Pitch, dy.Pitch, y.Columns, RowRuns.Parts(rows, parts, unit: 4)),
                 partial.Rows, y.Columns);
     }
 

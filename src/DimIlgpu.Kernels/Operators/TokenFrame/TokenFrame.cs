@@ -26,10 +26,30 @@ public static class TokenFrame
         Check.Divides(batch, x.Rows, nameof(x));
         Check.Shape(condition, new(condition.Rows, x.Columns));
         Check.Shape(y, new(x.Rows + (2 * condition.Rows), x.Columns));
-        device.Strips(
-            new TokenFrameJoin(
-                x.Memory, condition.Memory, y.Memory, x.Pitch, condition.Pitch, y.Pitch, x.Rows / batch, count),
-            y.Rows, y.Columns);
+        if (!QuadMap.Takes(device, y, x, condition))
+        {
+            device.Strips(
+                new TokenFrameJoin(
+                    x.Memory, condition.Memory, y.Memory, x.Pitch, condition.Pitch, y.Pitch, x.Rows / batch, count),
+                y.Rows, y.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            QuadMap map = QuadMap.Of<TokenFrameJoinGroups<TStored>, TStored>(y);
+            map.Launch(device, new TokenFrameJoinGroups<TStored>(
+                x.Memory, condition.Memory, y.Memory, x.Pitch, condition.Pitch, y.Pitch, (int)(x.Rows / batch), count,
+                new((int)(y.Rows / batch)), map));
+        }
     }
 
     /// <summary>The adjoint of <see cref="Join"/>.</summary>
@@ -74,9 +94,27 @@ public static class TokenFrame
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         Check.Divides(tokens + (2L * count), x.Rows, nameof(x));
         Check.Shape(y.Tensor, new(x.Rows / (tokens + (2L * count)) * tokens, x.Columns), nameof(y));
-        device.Strips(
-            new TokenFrameDrop(x.Memory, y.Tensor.Memory, x.Pitch, y.Tensor.Pitch, tokens, count, y.Add ? 1 : 0),
-            y.Tensor.Rows, x.Columns);
+        if (!QuadMap.Takes(device, x, y.Tensor))
+        {
+            device.Strips(
+                new TokenFrameDrop(x.Memory, y.Tensor.Memory, x.Pitch, y.Tensor.Pitch, tokens, count, y.Add ? 1 : 0),
+                y.Tensor.Rows, x.Columns);
+        }
+        else if (x.ElementType == ElementType.BFloat16)
+        {
+            Groups<NarrowQuad>();
+        }
+        else
+        {
+            Groups<FloatQuad>();
+        }
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatQuad>
+        {
+            QuadMap map = QuadMap.Of<TokenFrameDropGroups<TStored>, TwoQuads<TStored>>(y.Tensor);
+            map.Launch(device, new TokenFrameDropGroups<TStored>(x.Memory, Target.Of(y, x), x.Pitch, count, new((int)tokens), map));
+        }
     }
 
     /// <summary>The adjoint of <see cref="Drop"/>.</summary>

@@ -37,19 +37,11 @@ public static class VariationalBound
     {
         CheckShapes(sample, noise, prediction, variance, coefficients);
         Check.Dense(bits, new(sample.Rows, 1));
-        if (IsQuad(device, sample, noise, prediction, variance))
+        if (RowTotal.Takes(device, bits, sample, noise, prediction, variance) && Stored.IsAligned(coefficients, 4))
         {
-            int parts = VariationalBoundPlace.Parts(sample.Columns);
-            using ArenaScope scope = device.Scratch.Scope();
-            Tensor partial = device.Scratch.Rent(new(sample.Rows, parts));
-            device.Groups(
-                new VariationalBoundForwardGroups(
-                    sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, partial.Memory,
-                    prediction.Pitch, variance.Pitch, sample.Columns, parts),
-                new(checked((int)sample.Rows * parts), 1, 1), VariationalBoundPlace.Threads);
-
-            // An odd number of columns keeps results out of registers that are stored four at a time.
-            device.Rows(new VariationalBoundFold(partial.Memory, bits.Memory, parts, sample.Columns), sample.Rows, parts | 1);
+            VariationalBoundInputs inputs = Inputs(sample, noise, prediction, variance, coefficients);
+            RowTotal.Write(
+                device, sample.Shape, bits, SpecialFunctions.LogTwoE / sample.Columns, total => new VariationalBoundForwardGroups(inputs, total));
             return;
         }
 
@@ -76,18 +68,17 @@ public static class VariationalBound
         CheckShapes(sample, noise, prediction, variance, coefficients);
         Check.Dense(dbits, new(sample.Rows, 1));
         Check.Shape(dvariance.Tensor, sample.Shape, nameof(dvariance));
-        if (IsQuad(device, sample, noise, prediction, variance))
+        if (sample.ElementType == ElementType.Float32 && QuadMap.Takes(device, sample, noise, prediction, variance, dvariance.Tensor)
+            && Stored.IsAligned(coefficients, 4))
         {
-            int parts = VariationalBoundPlace.Parts(sample.Columns);
-            device.Groups(
-                new VariationalBoundBackwardGroups(
-                    sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, dbits.Memory,
-                    Target.Of(dvariance, sample), prediction.Pitch, variance.Pitch, sample.Columns, parts),
-                new(checked((int)sample.Rows * parts), 1, 1), VariationalBoundPlace.Threads);
+            QuadMap map = QuadMap.Of<VariationalBoundBackwardGroups, VariationalBoundSlopeQuads>(sample);
+            map.Launch(device, new VariationalBoundBackwardGroups(
+                Inputs(sample, noise, prediction, variance, coefficients), dbits.Memory, Target.Of(dvariance, sample),
+                0.5f * SpecialFunctions.LogTwoE / sample.Columns, map));
             return;
         }
 
-        device.Strips(
+        device.Rows(
             new VariationalBoundBackward(
                 sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, dbits.Memory,
                 dvariance.Tensor.Memory, prediction.Pitch, variance.Pitch, dvariance.Tensor.Pitch, sample.Columns,
@@ -95,8 +86,8 @@ public static class VariationalBound
             sample.Rows, sample.Columns);
     }
 
-    private static bool IsQuad(Device device, Tensor sample, Tensor noise, Tensor prediction, Tensor variance) =>
-        sample.ElementType == ElementType.Float32 && Stored.IsQuad(device, sample, noise, prediction, variance);
+    private static VariationalBoundInputs Inputs(Tensor sample, Tensor noise, Tensor prediction, Tensor variance, Tensor coefficients) => new(
+        sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, sample.Columns, prediction.Pitch, variance.Pitch);
 
     private static void CheckShapes(Tensor sample, Tensor noise, Tensor prediction, Tensor variance, Tensor coefficients)
     {
