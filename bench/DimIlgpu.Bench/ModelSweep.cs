@@ -7,7 +7,7 @@ namespace DimIlgpu.Bench;
 
 /// <summary>Time and memory of DiM-XL/2 at one batch and length.</summary>
 /// <param name="Model">The network.</param>
-/// <param name="Pass"><c>train</c> is a whole step, <c>sample</c> one evaluation.</param>
+/// <param name="Pass"><c>train</c> is a whole step, <c>train-checkpointing</c> one that computes each block's activations anew for its backward pass, <c>sample</c> one evaluation.</param>
 /// <param name="Batch">Samples.</param>
 /// <param name="Tokens">Tokens of a sample.</param>
 /// <param name="Milliseconds">Median time; null where memory ended.</param>
@@ -25,6 +25,7 @@ public sealed record KernelShare(string Kernel, int Launches, double Millisecond
 /// <summary>Trains and evaluates DiM-XL/2 from 256 to 16,384 tokens, for GPUs.</summary>
 public static class ModelSweep
 {
+    private const string Checkpointing = "train-checkpointing";
     private const int Runs = 5;
     private static readonly TimeSpan Enough = TimeSpan.FromSeconds(4);
 
@@ -32,6 +33,7 @@ public static class ModelSweep
     private static readonly (string Pass, int Batch, int Tokens)[] Points =
     [
         ("train", 64, 256), ("train", 8, 256), ("train", 8, 1024), ("train", 8, 4096), ("train", 8, 16384),
+        (Checkpointing, 8, 4096), (Checkpointing, 8, 16384),
         ("sample", 64, 256), ("sample", 8, 256), ("sample", 8, 1024), ("sample", 8, 4096), ("sample", 8, 16384),
     ];
 
@@ -115,7 +117,7 @@ public static class ModelSweep
 
     private static ModelPoint Measure(Device device, string size, string pass, int batch, int tokens)
     {
-        bool trains = pass == "train";
+        bool trains = pass != "sample";
         try
         {
             using DiffusionMamba network = new(Options(size, tokens), device, trains, ema: trains);
@@ -124,7 +126,7 @@ public static class ModelSweep
             using DeviceGraph graph = new(device), update = new(device);
             Fill(network.Parameters.Values);
             network.Parameters.MarkUpdated();
-            Action run = trains ? TrainingStep(network, tape, arena, batch, graph, update) : Evaluation(network, tape, arena, batch, graph);
+            Action run = trains ? TrainingStep(network, tape, arena, batch, graph, update, pass == Checkpointing) : Evaluation(network, tape, arena, batch, graph);
             double milliseconds = Median(device, run);
             return new(size, pass, batch, tokens, milliseconds, device.PeakBytes, null);
         }
@@ -145,7 +147,7 @@ public static class ModelSweep
     }
 
     private static Action TrainingStep(
-        DiffusionMamba network, Tape tape, Arena arena, int batch, DeviceGraph gradients, DeviceGraph update)
+        DiffusionMamba network, Tape tape, Arena arena, int batch, DeviceGraph gradients, DeviceGraph update, bool checkpointsBlocks = false)
     {
         (Tensor x, Tensor times, Tensor labels) = Inputs(network, arena, batch);
         Tensor target = arena.Random(x.Shape), seed = arena.Random(new(batch, 1));
@@ -161,7 +163,7 @@ public static class ModelSweep
 
         void Differentiate()
         {
-            NetworkOutput output = network.Forward(tape, x, times, labels);
+            NetworkOutput output = network.Forward(tape, x, times, labels, checkpointsBlocks);
             Variable loss = tape.Sum(tape.MeanSquaredError(output.Prediction, target), tape.MeanSquaredError(output.Variance!, target));
             tape.Backward(loss, seed);
             tape.Reset();

@@ -100,9 +100,10 @@ def models(table, ours, theirs):
         if point.get("milliseconds") is None:
             table.missing(f"DiM-XL/2 {what}", "ours: out of memory")
             continue
+        kind = point["pass"].split("-")[0]
         for model in ("dim", "dit"):
             # A model whose memory ended had its batch halved: time is compared per sample.
-            rows = [r for r in theirs if r["name"].startswith(f"{model}.{point['pass']}") and r.get("milliseconds") and
+            rows = [r for r in theirs if r["name"].startswith(f"{model}.{kind}") and r.get("milliseconds") and
                     f"L{point['tokens']}" in r["shape"].split()]
             batch = lambda r: int(re.match(r"B(\d+)", r["shape"])[1])
             wanted = 64 if point["batch"] > 8 else 8

@@ -232,13 +232,13 @@ def headline(model, results):
             results.append(dict(name=f"{model}.sample-graph", shape=f"B{batch} L{tokens}", error=str(e)))
 
 
-def sweep(name, results):
-    """Memory and time from 256 to 16,384 tokens; the second length compiles for all that follow."""
+def sweep(name, results, lengths, passes):
+    """Memory and time at each length; the second length compiles for all that follow."""
     torch._dynamo.config.recompile_limit = 64
-    for train in (True, False):
+    for train in (p == "train" for p in passes):
         torch._dynamo.reset()
         model = model_of(name)
-        for tokens in LENGTHS:
+        for tokens in lengths:
             one = network(model, tokens)
             prepare = training_step(one) if train else evaluation(one, graph=False)
             point(results, name, "train-sweep" if train else "sample-sweep", prepare, BATCH, tokens, seconds=0.3)
@@ -253,6 +253,8 @@ def main():
     parser.add_argument("parts", nargs="+", choices=["matmul", "scan", "triton", "dit", "dim", "dit-sweep", "dim-sweep"])
     parser.add_argument("--out", required=True)
     parser.add_argument("--library", help="what nvcc made of scan.cu; needed by scan and dim")
+    parser.add_argument("--lengths", nargs="+", type=int, default=LENGTHS, help="tokens of the sweeps; from 256 to 16,384 unless given")
+    parser.add_argument("--passes", nargs="+", choices=["train", "sample"], default=["train", "sample"], help="of the sweeps")
     options = parser.parse_args()
     results = Results(options.out)
     torch.backends.cuda.matmul.allow_tf32 = True
@@ -264,7 +266,10 @@ def main():
         try:
             model, _, swept = part.partition("-")
             if model in ("dit", "dim"):
-                (sweep if swept else headline)(model, results)
+                if swept:
+                    sweep(model, results, options.lengths, options.passes)
+                else:
+                    headline(model, results)
             else:
                 {"matmul": matmul, "scan": scan, "triton": triton}[part](results, options)
         except Exception:

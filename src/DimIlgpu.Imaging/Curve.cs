@@ -20,22 +20,29 @@ internal sealed record Curve(double[] Steps, double[] Values)
     /// <summary>Applies <paramref name="function"/> to the values.</summary>
     public Curve Map(Func<double, double> function) => this with { Values = Array.ConvertAll(this.Values, value => function(value)) };
 
-    /// <summary>The mean over a window about each point: unlike an average of the past it does not lag.</summary>
+    /// <summary>
+    /// The mean over a window about each point, without the highest and the lowest tenth of the window: unlike an average of the
+    /// past it does not lag, and a single spike leaves no box as wide as the window. At most as many points as are seen.
+    /// </summary>
     public Curve Smooth()
     {
         int count = this.Values.Length;
         int reach = Math.Clamp(count / 50, 1, LargestHalfWindow);
-        double[] smooth = new double[count];
-        for (int i = 0; i < count; i++)
+        int stride = Math.Max(1, count / (2 * MostBuckets));
+        int[] kept = [.. Enumerable.Range(0, count).Where(i => i % stride == 0 || i == count - 1)];
+        return new Curve([.. kept.Select(i => this.Steps[i])], [.. kept.Select(Around)]);
+
+        double Around(int i)
         {
             // At the start the window narrows to stay centred, otherwise the steep fall would be flattened.
             // At the end it is cut instead, otherwise the line would swing to the last value.
             int first = i - Math.Min(reach, i);
             int last = i + Math.Min(Math.Min(reach, i), count - 1 - i);
-            smooth[i] = Mean(this.Values.AsSpan(first, last + 1 - first));
+            double[] window = this.Values[first..(last + 1)];
+            Array.Sort(window);
+            int cut = window.Length / 10;
+            return window[cut..^cut].Average();
         }
-
-        return this with { Values = smooth };
     }
 
     /// <summary>Keeps the lowest and the highest point of each of many buckets, so that no spike is lost.</summary>
@@ -69,17 +76,5 @@ internal sealed record Curve(double[] Steps, double[] Values)
         }
 
         return new Curve([.. steps], [.. values]);
-    }
-
-    // Each window is summed afresh: differences of running sums would carry a spike of a diverged step for ever.
-    private static double Mean(ReadOnlySpan<double> values)
-    {
-        double sum = 0;
-        foreach (double value in values)
-        {
-            sum += value;
-        }
-
-        return sum / values.Length;
     }
 }

@@ -54,7 +54,19 @@ internal static class CpuLaneMath
         where T : unmanaged, ICpuLane<T>
     {
         // Beyond these e^x has become infinite, or less than half the least number.
-        x = T.Clamp(x, -104f, 89f);
+        return ExpOf(T.Clamp(x, -104f, 89f));
+    }
+
+    /// <summary>e^−|x|.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T ExpOfMinus<T>(T x)
+        where T : unmanaged, ICpuLane<T> => ExpOf(T.AtLeast(-T.Abs(x), -104f));
+
+    /// <summary>e^x within the bounds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T ExpOf<T>(T x)
+        where T : unmanaged, ICpuLane<T>
+    {
         T k = T.Round(x * T.Of(1.44269504f));
         T r = T.Fma(k, T.Of(LogTwoRest), T.Fma(k, T.Of(-LogTwo), x));
         T p = T.Of(1.38145406e-3f);
@@ -85,7 +97,7 @@ internal static class CpuLaneMath
     public static T Sigmoid<T>(T x)
         where T : unmanaged, ICpuLane<T>
     {
-        T z = Exp(-T.Abs(x)), one = T.Of(1f), sum = one + z;
+        T z = ExpOfMinus(x), one = T.Of(1f), sum = one + z;
         T q = T.WhereGreater(x, T.Of(0f), one, z) / sum;
 
         // What 1 + z lost to rounding.
@@ -113,11 +125,18 @@ internal static class CpuLaneMath
     public static T Softplus<T>(T x)
         where T : unmanaged, ICpuLane<T>
     {
-        // 1 + z beyond √2 as 2 · (1 + f), f = (z − 1) / 2, which is exact.
-        T z = Exp(-T.Abs(x)), zero = T.Of(0f), limit = T.Of(0.41421356f);
-        T f = T.WhereGreater(z, limit, T.Fma(z, T.Of(0.5f), T.Of(-0.5f)), z);
-        T k = T.WhereGreater(z, limit, T.Of(1f), zero);
-        return T.WhereGreater(x, zero, x, zero) + LogOnePlus(f, k);
+        // On all of 0 … 1 ln(1 + z) takes no more terms than LogOnePlus does, and no k.
+        T z = ExpOfMinus(x);
+        T p = T.Of(-3.67563916e-3f);
+        p = T.Fma(p, z, T.Of(2.18680017e-2f));
+        p = T.Fma(p, z, T.Of(-6.09091185e-2f));
+        p = T.Fma(p, z, T.Of(1.10240452e-1f));
+        p = T.Fma(p, z, T.Of(-1.55689999e-1f));
+        p = T.Fma(p, z, T.Of(1.97741762e-1f));
+        p = T.Fma(p, z, T.Of(-2.49750778e-1f));
+        p = T.Fma(p, z, T.Of(3.33322495e-1f));
+        p = T.Fma(p, z, T.Of(-0.5f));
+        return T.AtLeast(x, 0f) + T.Fma(p, z * z, z);
     }
 
     /// <summary>k ln 2 + ln(1 + f) for f in [√½ − 1, √2 − 1].</summary>

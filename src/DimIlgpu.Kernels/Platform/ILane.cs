@@ -102,6 +102,9 @@ internal unsafe interface ICpuLane<T> : ILane<T>
     /// <summary>The nearest of lowest … highest; NaN stays NaN.</summary>
     static abstract T Clamp(T x, float lowest, float highest);
 
+    /// <summary>The larger of x and <paramref name="lowest"/>; NaN stays NaN.</summary>
+    static abstract T AtLeast(T x, float lowest);
+
     /// <summary>x · 2^k, rounded once, for x near 1 and integral k in −252 … 254.</summary>
     static abstract T Scale(T x, T k);
 

@@ -101,6 +101,9 @@ internal readonly unsafe struct ScalarLane(float value) : ICpuLane<ScalarLane>
     public static ScalarLane Clamp(ScalarLane x, float lowest, float highest) => new(Math.Clamp(x.value, lowest, highest));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane AtLeast(ScalarLane x, float lowest) => x.value < lowest ? new(lowest) : x;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane Scale(ScalarLane x, ScalarLane k)
     {
         int whole = (int)k.value, half = whole >> 1;

@@ -18,6 +18,9 @@ internal readonly struct Target(Floats memory, int pitch, int mode)
     /// <summary>Whether the gradient is wanted.</summary>
     public bool IsWanted => mode != Unwanted;
 
+    /// <summary>Whether the gradient is wanted and overwrites what is there.</summary>
+    public bool IsOverwritten => mode == Overwrite;
+
     /// <summary>Elements from one row to the next.</summary>
     public int Pitch => pitch;
 

@@ -117,6 +117,9 @@ internal readonly unsafe struct Vector128Lane(Vector128<float> value) : ICpuLane
         new(Vector128.MinNative(Vector128.Create(highest), Vector128.MaxNative(Vector128.Create(lowest), x.value)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128Lane AtLeast(Vector128Lane x, float lowest) => new(Vector128.MaxNative(Vector128.Create(lowest), x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128Lane Scale(Vector128Lane x, Vector128Lane k)
     {
         Vector128<int> whole = Vector128.ConvertToInt32Native(k.value), half = Vector128.ShiftRightArithmetic(whole, 1), bias = Vector128.Create(127);

@@ -117,6 +117,9 @@ internal readonly unsafe struct Vector256Lane(Vector256<float> value) : ICpuLane
         new(Vector256.MinNative(Vector256.Create(highest), Vector256.MaxNative(Vector256.Create(lowest), x.value)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256Lane AtLeast(Vector256Lane x, float lowest) => new(Vector256.MaxNative(Vector256.Create(lowest), x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256Lane Scale(Vector256Lane x, Vector256Lane k)
     {
         Vector256<int> whole = Vector256.ConvertToInt32Native(k.value), half = Vector256.ShiftRightArithmetic(whole, 1), bias = Vector256.Create(127);

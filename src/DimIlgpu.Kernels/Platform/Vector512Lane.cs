@@ -151,6 +151,9 @@ internal readonly unsafe struct Vector512Lane(Vector512<float> value) : ICpuLane
         new(Vector512.MinNative(Vector512.Create(highest), Vector512.MaxNative(Vector512.Create(lowest), x.value)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512Lane AtLeast(Vector512Lane x, float lowest) => new(Vector512.MaxNative(Vector512.Create(lowest), x.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512Lane Scale(Vector512Lane x, Vector512Lane k)
     {
         if (Avx512F.IsSupported)

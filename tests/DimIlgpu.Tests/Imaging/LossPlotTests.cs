@@ -80,6 +80,17 @@ public sealed class LossPlotTests
     }
 
     [Fact]
+    public void Smoothing_leaves_a_spike_out_and_draws_no_more_points_than_are_seen()
+    {
+        double[] values = [.. Enumerable.Repeat(1.0, 100_001)];
+        (values[300], values[50_000]) = (99, -99);
+        Curve smooth = Curve.From([.. values.Select((value, step) => ((long)step, value))]).Smooth();
+        Assert.All(smooth.Values, value => Assert.Equal(1.0, value, 12));
+        Assert.InRange(smooth.Steps.Length, 1000, 2002);
+        Assert.Equal((0.0, 100_000.0), (smooth.Steps[0], smooth.Steps[^1]));
+    }
+
+    [Fact]
     public void Thinning_keeps_every_spike()
     {
         double[] values = [.. Enumerable.Repeat(1.0, 100_000)];

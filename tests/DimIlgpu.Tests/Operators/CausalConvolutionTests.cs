@@ -14,8 +14,7 @@ public sealed class CausalConvolutionTests
     public static MatrixTheoryData<TestDevice, int, int, int> Wide => new(
         Devices.Fast, [4128], [2, 3, 4], [1, 2, 8, 16]);
 
-    public static MatrixTheoryData<TestDevice, int, int, int> WideAndLong => new(
-        Devices.Fast, [4128], [2, 3, 4], [130, 151, 372, 784, 1134, 4096]);
+    public static MatrixTheoryData<int, int> WideAndLong => new([2, 3, 4], [130, 151, 372, 784, 1134, 4096]);
 
     // Shorter than the filter; a chunk and what is left of it; one column; no multiple of a lane.
     public static MatrixTheoryData<TestDevice, int, int, int> Edges => new(
@@ -27,11 +26,11 @@ public sealed class CausalConvolutionTests
 
     [Theory, MemberData(nameof(Oracle)), MemberData(nameof(Wide)), MemberData(nameof(Edges)), MemberData(nameof(Tiny))]
     public void Forward_and_backward_match_the_reference(TestDevice kind, int channels, int width, int length) =>
-        Match(kind, channels, width, length);
+        Match([kind], channels, width, length);
 
     [Theory, MemberData(nameof(WideAndLong)), Trait("Category", "Slow")]
-    public void Forward_and_backward_match_the_reference_where_large(TestDevice kind, int channels, int width, int length) =>
-        Match(kind, channels, width, length);
+    public void Forward_and_backward_match_the_reference_where_large(int width, int length) =>
+        Match([.. Devices.Fast], 4128, width, length);
 
     [Theory, InlineData(2), InlineData(3), InlineData(4)]
     public void The_references_adjoint_matches_central_differences(int width)
@@ -112,8 +111,8 @@ public sealed class CausalConvolutionTests
     }
 
     // A gradient is held to five times these, so that every bound is at most the oracle's 3e-4 and 1e-3.
-    private static void Match(TestDevice kind, int channels, int width, int length) => OperatorTest.Run(
-        kind,
+    private static void Match(TestDevice[] kinds, int channels, int width, int length) => OperatorTest.Run(
+        kinds,
         [
             (Data.Normal(1, Batch * length * channels), new Shape(Batch * length, channels)),
             (Data.Normal(2, 2 * width * channels), new Shape(2 * width, channels)),

@@ -87,7 +87,8 @@ public sealed class GatedResidualTests
         GatedResidual.Backward(
             device, gateTensor, os, arena.Upload(dy, shape), new(dx, Add: true), new(dgate, Add: false), new(branch, Add: false));
         device.Launching = null;
-        Assert.Equal(["GatedResidualForwardGroups", "GatedResidualBackwardGroups", "ColumnSumFold"], launched);
+        string[] fold = tokens > 32 ? ["ColumnSumFold"] : [];
+        Assert.Equal(["GatedResidualForwardGroups", "GatedResidualBackwardGroups", .. fold], launched);
         y.ShouldBe(GatedResidualReference.Forward(x, gate, o, columns), 1e-6, 1e-6, "y");
         dx.ShouldBe([.. dy.Zip(before, (a, b) => a + b)], 1e-6, 1e-6, "dx");
         branch.ShouldBe([.. dy.Zip(gates, (a, b) => a * b)], 4e-3, 1e-6, "do");

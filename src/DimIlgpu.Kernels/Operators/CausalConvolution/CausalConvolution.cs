@@ -34,7 +34,7 @@ public static class CausalConvolution
         Check.Shape(u, new(2 * x.Rows, x.Columns));
         if (IsPaired(device, x, weight, bias) && Stored.Fits(u, x.ElementType, 2))
         {
-            CausalGroups groups = new(device, x, weight, bias, length);
+            CausalGroups groups = new(device, x, weight, bias, length, most: 32);
             if (x.ElementType == ElementType.BFloat16)
             {
                 groups.Launch(new CausalConvolutionForwardGroups<NarrowPair>(groups.Layout, u.Memory, u.Pitch));
@@ -54,7 +54,7 @@ public static class CausalConvolution
                 x.Memory, weight.Memory, bias.Memory, device.Scratch.Rent(new(1, x.Columns), clear: true).Memory, x.Pitch, x.Columns,
                 (int)weight.Rows / 2, length, x.Rows);
             CausalConvolutionForwardTiles tiles = new(rows, u.Memory, u.Pitch);
-            device.Tiles(tiles, x.Rows / length * tiles.Fours, device.Lane(x.Columns));
+            device.Tiles(tiles, x.Rows / length * tiles.Tiles, device.Lane(x.Columns));
             return;
         }
 
@@ -95,7 +95,7 @@ public static class CausalConvolution
         if (IsPaired(device, x, weight, bias) && Stored.Fits(du, x.ElementType, 2)
             && (dx is not { } wanted || Stored.Fits(wanted.Tensor, x.ElementType, 2)))
         {
-            CausalGroups groups = new(device, x, weight, bias, length);
+            CausalGroups groups = new(device, x, weight, bias, length, most: 128);
             Tensor parts = device.Scratch.Rent(new(groups.StripGroups, sums));
             Target target = Target.Of(dx, x);
             if (x.ElementType == ElementType.BFloat16)
@@ -124,7 +124,8 @@ public static class CausalConvolution
 
     // GPUs: two channels a thread, whose rows in memory start at multiples of two.
     private static bool IsPaired(Device device, Tensor x, Tensor weight, Tensor bias) =>
-        device.Kind != DeviceKind.Cpu && Stored.IsAligned(x, 2) && Stored.IsAligned(weight, 2) && Stored.IsAligned(bias, 2);
+        device.Kind != DeviceKind.Cpu && Stored.IsAligned(x, 2) && Stored.Fits(weight, ElementType.Float32, 2)
+        && Stored.Fits(bias, ElementType.Float32, 2);
 
     private static void Sum(Device device, Tensor partial, Sink? to)
     {

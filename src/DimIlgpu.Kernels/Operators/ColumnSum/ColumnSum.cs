@@ -97,10 +97,10 @@ public static class ColumnSum
     /// <param name="rows">Rows of a group.</param>
     /// <param name="most">The most rows of a part, a power of two.</param>
     /// <param name="enough">Parts of all groups together that are enough.</param>
-    internal static int Parts(long groups, long rows, int most, int enough)
+    /// <param name="least">The fewest rows of a part, where there are as many, a power of two.</param>
+    internal static int Parts(long groups, long rows, int most, int enough, int least = 4)
     {
-        const int Fewest = 4;
-        while (most > Fewest && groups * ((rows + most - 1) / most) < enough)
+        while (most > least && groups * ((rows + most - 1) / most) < enough)
         {
             most /= 2;
         }

@@ -45,58 +45,102 @@ internal readonly struct GatedResidualForwardGroups<TStream, TBranch>(
     }
 }
 
-/// <summary>GPU: a thread has four columns of a part of a sample's rows, whose share of dgate it sums in registers.</summary>
+/// <summary>
+/// GPU: a group has 128 columns of a part of a sample's rows, a thread four of these columns of a quarter of these rows,
+/// whose share of dgate it sums in registers; the four shares meet in shared memory.
+/// </summary>
 /// <remarks>dy, the gate and dx are stored as <typeparamref name="TStream"/>, o and its gradient as <typeparamref name="TBranch"/>.</remarks>
 [KernelInstance(typeof(FloatQuad), typeof(FloatQuad))]
 [KernelInstance(typeof(FloatQuad), typeof(NarrowQuad))]
 [KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad))]
 internal readonly struct GatedResidualBackwardGroups<TStream, TBranch>(
-    Floats gate, Floats o, Floats dy, Target dx, Floats dgate, Target branch,
-    int gatePitch, int oPitch, int dyPitch, int columns, long rows, int parts) : IGroupKernel
+    Floats gate, Floats o, Floats dy, Target dx, Target sums, Target branch,
+    int gatePitch, int oPitch, int dyPitch, int columns, int rows, int parts) : IGroupKernel
     where TStream : unmanaged, IStored<TStream, FloatQuad>
     where TBranch : unmanaged, IStored<TBranch, FloatQuad>
 {
+    private const int Team = 32;
+    private const int Teams = 4;
+
+    /// <summary>Launches a kernel that is laid out so.</summary>
+    public void Launch(Device device, long strips) =>
+        device.Groups(this, new(checked((int)(strips * ColumnGroups(columns))), 1, 1), Team * Teams);
+
+    /// <summary>Parts of a sample's rows: one, so that nothing is left to add up, where samples and columns are enough groups for a large GPU.</summary>
+    public static int Parts(long samples, long rows, int columns) =>
+        ColumnSum.Parts(samples * ColumnGroups(columns), rows, most: 256, enough: 512, least: 4 * Teams);
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        QuadPlace place = new(columns);
-        if (place.Column >= columns)
+        ArrayView<FloatQuad> shared = SharedMemory.Allocate<FloatQuad>(Team * Teams);
+        int groups = ColumnGroups(columns), lane = Group.IdxX % Team, team = Group.IdxX / Team;
+        int strip = Grid.IdxX / groups, column = 4 * ((Grid.IdxX % groups * Team) + lane);
+        FloatQuad sum = column < columns ? this.Run(strip / parts, strip % parts, team, column) : default;
+        shared[Group.IdxX] = sum;
+        TPlatform.Barrier();
+        if (team == 0 && column < columns)
         {
-            return;
+            for (int i = 1; i < Teams; i++)
+            {
+                sum += shared[(i * Team) + lane];
+            }
+
+            sums.Put(strip, column, QuadLane.Of(sum));
+        }
+    }
+
+    private static int ColumnGroups(int columns) => ((columns / 4) + Team - 1) / Team;
+
+    private FloatQuad Run(int sample, int part, int team, int column)
+    {
+        // Parts and the shares of teams are of equal size, but for the last, and some may be empty.
+        int size = (rows + parts - 1) / parts, share = (size + Teams - 1) / Teams, first = (part * size) + (team * share);
+        int end = first + share < (part + 1) * size ? first + share : (part + 1) * size;
+        end = end < rows ? end : rows;
+        if (first >= end)
+        {
+            return default;
         }
 
-        int sample = (int)(place.Strip / parts), part = (int)(place.Strip % parts), column = place.Column;
-        long begin = ColumnSum.Begin(rows, part, parts);
-        int count = (int)(ColumnSum.Begin(rows, part + 1, parts) - begin), dStep = dyPitch / 4, oStep = oPitch / 4;
-        begin += sample * rows;
+        int count = end - first, dStep = dyPitch / 4, oStep = oPitch / 4;
+        long begin = ((long)sample * rows) + first;
         FloatQuad factor = TStream.Of(gate)[(((long)sample * gatePitch) + column) / 4].Value, sum = default;
         ArrayView<TStream> ds = TStream.Of(dy).SubView(((begin * dyPitch) + column) / 4);
         ArrayView<TBranch> os = TBranch.Of(o).SubView(((begin * oPitch) + column) / 4);
         ArrayView<TStream> to = dx.From<TStream, FloatQuad>(begin, column);
         ArrayView<TBranch> branches = branch.From<TBranch, FloatQuad>(begin, column);
         int i = 0;
-        for (; i + 4 <= count; i += 4)
+        if (dx.IsOverwritten && branch.IsOverwritten)
         {
-            TStream d0 = ds[i * dStep], d1 = ds[(i + 1) * dStep], d2 = ds[(i + 2) * dStep], d3 = ds[(i + 3) * dStep];
-            TBranch o0 = os[i * oStep], o1 = os[(i + 1) * oStep], o2 = os[(i + 2) * oStep], o3 = os[(i + 3) * oStep];
-            this.Put(to, branches, i, d0.Value, o0.Value, factor, ref sum);
-            this.Put(to, branches, i + 1, d1.Value, o1.Value, factor, ref sum);
-            this.Put(to, branches, i + 2, d2.Value, o2.Value, factor, ref sum);
-            this.Put(to, branches, i + 3, d3.Value, o3.Value, factor, ref sum);
+            int toStep = dx.Pitch / 4, branchStep = branch.Pitch / 4;
+            for (; i + 4 <= count; i += 4)
+            {
+                TStream d0 = ds[i * dStep], d1 = ds[(i + 1) * dStep], d2 = ds[(i + 2) * dStep], d3 = ds[(i + 3) * dStep];
+                TBranch o0 = os[i * oStep], o1 = os[(i + 1) * oStep], o2 = os[(i + 2) * oStep], o3 = os[(i + 3) * oStep];
+                to[i * toStep] = d0;
+                to[(i + 1) * toStep] = d1;
+                to[(i + 2) * toStep] = d2;
+                to[(i + 3) * toStep] = d3;
+                branches[i * branchStep] = TBranch.From(d0.Value * factor);
+                branches[(i + 1) * branchStep] = TBranch.From(d1.Value * factor);
+                branches[(i + 2) * branchStep] = TBranch.From(d2.Value * factor);
+                branches[(i + 3) * branchStep] = TBranch.From(d3.Value * factor);
+                sum = FloatQuad.Fma(d0.Value, o0.Value, sum);
+                sum = FloatQuad.Fma(d1.Value, o1.Value, sum);
+                sum = FloatQuad.Fma(d2.Value, o2.Value, sum);
+                sum = FloatQuad.Fma(d3.Value, o3.Value, sum);
+            }
         }
 
         for (; i < count; i++)
         {
-            this.Put(to, branches, i, ds[i * dStep].Value, os[i * oStep].Value, factor, ref sum);
+            FloatQuad d = ds[i * dStep].Value;
+            sum = FloatQuad.Fma(d, os[i * oStep].Value, sum);
+            dx.Put<TStream, FloatQuad>(to, i * (dx.Pitch / 4), d);
+            branch.Put<TBranch, FloatQuad>(branches, i * (branch.Pitch / 4), d * factor);
         }
 
-        FloatQuad.Of(dgate)[((place.Strip * columns) + column) / 4] = sum;
-    }
-
-    private void Put(ArrayView<TStream> to, ArrayView<TBranch> branches, int i, FloatQuad d, FloatQuad o, FloatQuad factor, ref FloatQuad sum)
-    {
-        sum = FloatQuad.Fma(d, o, sum);
-        dx.Put<TStream, FloatQuad>(to, i * (dx.Pitch / 4), d);
-        branch.Put<TBranch, FloatQuad>(branches, i * (branch.Pitch / 4), d * factor);
+        return sum;
     }
 }

@@ -65,16 +65,17 @@ public static class GatedResidual
         CheckSink(dgate, gate.Shape, nameof(dgate));
         CheckSink(branch, dy.Shape, nameof(branch));
         long rows = dy.Rows / gate.Rows;
-        int parts = ColumnSum.Parts(rows);
         using ArenaScope scope = device.Scratch.Scope();
-        Tensor partial = device.Scratch.Rent(new(gate.Rows * parts, gate.Columns));
         if (!IsMixed())
         {
+            int parts = ColumnSum.Parts(rows);
+            Tensor partial = device.Scratch.Rent(new(gate.Rows * parts, gate.Columns));
             device.Rows(
                 new GatedResidualBackward(
                     gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, dy),
                     gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts),
                 partial.Rows, dy.Columns);
+            Fold(partial, parts);
         }
         else if (dy.ElementType == ElementType.BFloat16)
         {
@@ -89,22 +90,32 @@ public static class GatedResidual
             Groups<FloatQuad, FloatQuad>();
         }
 
-        if (dgate is { } sink)
-        {
-            ColumnSum.Fold(device, partial, parts, sink);
-        }
-
         bool IsMixed() => Stored.IsMixed(device, dy, o, gate, dx?.Tensor ?? dy)
-            && (branch is not { } to || Stored.Fits(to.Tensor, o.ElementType, 4));
+            && (branch is not { } to || Stored.Fits(to.Tensor, o.ElementType, 4)) && rows <= int.MaxValue;
 
         void Groups<TStream, TBranch>()
             where TStream : unmanaged, IStored<TStream, FloatQuad>
-            where TBranch : unmanaged, IStored<TBranch, FloatQuad> => QuadPlace.Launch(
-                device,
-                new GatedResidualBackwardGroups<TStream, TBranch>(
-                    gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), partial.Memory, Target.Of(branch, o),
-                    gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, rows, parts),
-                partial.Rows, dy.Columns);
+            where TBranch : unmanaged, IStored<TBranch, FloatQuad>
+        {
+            int parts = GatedResidualBackwardGroups<TStream, TBranch>.Parts(gate.Rows, rows, dy.Columns);
+            bool isWhole = parts == 1 && (dgate is not { } whole || Stored.IsAligned(whole.Tensor, 4));
+            Tensor partial = isWhole ? gate : device.Scratch.Rent(new(gate.Rows * parts, gate.Columns));
+            new GatedResidualBackwardGroups<TStream, TBranch>(
+                gate.Memory, o.Memory, dy.Memory, Target.Of(dx, dy), Target.Of(isWhole ? dgate : new(partial, Add: false), gate),
+                Target.Of(branch, o), gate.Pitch, o.Pitch, dy.Pitch, dy.Columns, (int)rows, parts).Launch(device, gate.Rows * parts);
+            if (!isWhole)
+            {
+                Fold(partial, parts);
+            }
+        }
+
+        void Fold(Tensor partial, int parts)
+        {
+            if (dgate is { } sink)
+            {
+                ColumnSum.Fold(device, partial, parts, sink);
+            }
+        }
     }
 
     private static void CheckInputs(Tensor x, Tensor gate, Tensor o)

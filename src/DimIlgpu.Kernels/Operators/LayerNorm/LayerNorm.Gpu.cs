@@ -1,8 +1,39 @@
 using ILGPU;
-using ILGPU.Algorithms;
 using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
+
+/// <summary>How the rows of samples are divided: each sample into parts of equal size but for the last, each of which is a group.</summary>
+/// <remarks>Found by multiplications: with divisions of 64 bits, each a subroutine, groups began a microsecond later.</remarks>
+internal readonly struct LayerNormSplit
+{
+    private readonly Divisor parts;
+    private readonly int size;
+    private readonly long rows;
+
+    public LayerNormSplit(long samples, long rows)
+    {
+        int wanted = ColumnSum.Parts(samples, rows, most: 32, enough: 384);
+        this.rows = rows;
+        this.size = checked((int)((rows + wanted - 1) / wanted));
+        this.parts = new((int)((rows + this.size - 1) / this.size));
+    }
+
+    /// <summary>Parts of a sample.</summary>
+    public int Parts => this.parts.Value;
+
+    /// <summary>The sample of a group.</summary>
+    public int Sample(int group) => this.parts.Quotient(group);
+
+    /// <summary>The first row of a group, in its sample.</summary>
+    public int First(int group, int sample) => (group - (sample * this.parts.Value)) * this.size;
+
+    /// <summary>The same row of all.</summary>
+    public long Row(int sample, int first) => (sample * this.rows) + first;
+
+    /// <summary>Rows of the group that begins there.</summary>
+    public int Count(int first) => this.rows - first < this.size ? (int)(this.rows - first) : this.size;
+}
 
 /// <summary>How many parts of 384 columns a row is held in.</summary>
 internal interface IRowParts
@@ -44,8 +75,36 @@ internal struct RowPart<TStored>
     }
 }
 
-/// <summary>GPU: a row is the registers of 32 threads, read from memory once.</summary>
-/// <remarks>x and its modulation are stored as <typeparamref name="TStream"/>, h as <typeparamref name="TBranch"/>.</remarks>
+/// <summary>A thread's quads of a row, and the row's first element.</summary>
+internal struct RowParts<TStored, TParts>
+    where TStored : unmanaged, IStored<TStored, FloatQuad>
+    where TParts : struct, IRowParts
+{
+    public RowPart<TStored> P0, P1, P2;
+    public float Origin;
+
+    public RowParts(ArrayView<TStored> row, int lane, int quads)
+    {
+        this.P0 = new(row, lane, quads);
+        if (TParts.Value > 1)
+        {
+            this.P1 = new(row, lane + RowPart<TStored>.Quads, quads);
+        }
+
+        if (TParts.Value > 2)
+        {
+            this.P2 = new(row, lane + (2 * RowPart<TStored>.Quads), quads);
+        }
+
+        this.Origin = row[0].Value.X;
+    }
+}
+
+/// <summary>GPU: a row is the registers of 32 threads, read from memory once; a group has a part of a sample's rows, eight at a time.</summary>
+/// <remarks>
+/// Their modulation waits in shared memory: read for each row it would double what multiprocessors read from the L2.
+/// x and its modulation are stored as <typeparamref name="TStream"/>, h as <typeparamref name="TBranch"/>.
+/// </remarks>
 [KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(OneRowPart))]
 [KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(TwoRowParts))]
 [KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(ThreeRowParts))]
@@ -57,66 +116,82 @@ internal struct RowPart<TStored>
 [KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
 internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
     Floats x, Floats shift, Floats scale, Floats h, Floats statistics,
-    int xPitch, int shiftPitch, int scalePitch, int hPitch, int columns, long rows, long count, int modulated) : IGroupKernel
+    int xPitch, int shiftPitch, int scalePitch, int hPitch, int columns, float share, LayerNormSplit split, int modulated) : IGroupKernel
     where TStream : unmanaged, IStored<TStream, FloatQuad>
     where TBranch : unmanaged, IStored<TBranch, FloatQuad>
     where TParts : struct, IRowParts
 {
+    private const int Team = LayerNormTeams.Team;
+    private const int Threads = LayerNormTeams.Teams * Team;
+    private const int Most = 3 * RowPart<FloatQuad>.Quads;
+
+    public static int GroupsPerProcessor => 4;
+
+    public static int ThreadsPerGroup => Threads;
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        int lane = Group.IdxX % LayerNormTeams.Team, quads = columns / 4;
-        long mine = ((long)Grid.IdxX * LayerNormTeams.Teams) + (Group.IdxX / LayerNormTeams.Team);
-
-        // Sums are taken together, so a team beyond the last row does it once more and stores nothing.
-        long row = mine < count ? mine : count - 1;
-        ArrayView<TStream> from = TStream.Of(x).SubView(row * xPitch / 4);
-        RowPart<TStream> p0 = new(from, lane, quads), p1 = default, p2 = default;
-        if (TParts.Value > 1)
+        ArrayView<FloatQuad> factors = SharedMemory.Allocate<FloatQuad>(Most), shifts = SharedMemory.Allocate<FloatQuad>(Most);
+        int sample = split.Sample(Grid.IdxX), first = split.First(Grid.IdxX, sample), count = split.Count(first);
+        int lane = Group.IdxX % Team, quads = columns / 4, hStep = hPitch / 4;
+        long begin = split.Row(sample, first);
+        ArrayView<TStream> xs = TStream.Of(x).SubView(begin * xPitch / 4);
+        ArrayView<TBranch> hs = TBranch.Of(h).SubView(begin * hPitch / 4);
+        ArrayView<FloatPair> kept = FloatPair.Of(statistics).SubView(begin);
+        RowParts<TStream, TParts> now = this.Load(xs, 0, count, lane, quads);
+        ArrayView<TStream> scaling = TStream.Of(scale).SubView(modulated != 0 ? (long)sample * scalePitch / 4 : 0);
+        ArrayView<TStream> shifting = TStream.Of(shift).SubView(modulated != 0 ? (long)sample * shiftPitch / 4 : 0);
+        for (int quad = Group.IdxX; quad < TParts.Value * RowPart<FloatQuad>.Quads; quad += Threads)
         {
-            p1 = new(from, lane + RowPart<TStream>.Quads, quads);
+            bool isModulated = modulated != 0 && quad < quads;
+            factors[quad] = isModulated ? FloatQuad.Of(1f) + scaling[quad].Value : FloatQuad.Of(1f);
+            shifts[quad] = isModulated ? shifting[quad].Value : default;
         }
 
-        if (TParts.Value > 2)
+        TPlatform.Barrier();
+        for (int t = 0; t < count; t += LayerNormTeams.Teams)
         {
-            p2 = new(from, lane + (2 * RowPart<TStream>.Quads), quads);
-        }
+            RowPart<TStream> p0 = now.P0, p1 = now.P1, p2 = now.P2;
+            int mine = t + (Group.IdxX / Team), row = mine < count ? mine : count - 1;
 
-        // Differences from one element of the row keep their digits, however large the mean.
-        float origin = from[0].Value.X;
-        float sum = Sum(p0, lane, quads, origin);
-        sum += TParts.Value > 1 ? Sum(p1, lane + RowPart<TStream>.Quads, quads, origin) : 0f;
-        sum += TParts.Value > 2 ? Sum(p2, lane + (2 * RowPart<TStream>.Quads), quads, origin) : 0f;
-        float mean = origin + (TPlatform.TeamSum(sum) / columns);
-        float square = Square(p0, lane, quads, mean);
-        square += TParts.Value > 1 ? Square(p1, lane + RowPart<TStream>.Quads, quads, mean) : 0f;
-        square += TParts.Value > 2 ? Square(p2, lane + (2 * RowPart<TStream>.Quads), quads, mean) : 0f;
-        float reciprocal = 1f / XMath.Sqrt((TPlatform.TeamSum(square) / columns) + LayerNorm.Epsilon);
-        if (mine >= count)
-        {
-            return;
-        }
+            // Differences from one element of the row keep their digits, however large the mean.
+            float origin = now.Origin;
+            float sum = Sum(p0, lane, quads, origin);
+            sum += TParts.Value > 1 ? Sum(p1, lane + RowPart<TStream>.Quads, quads, origin) : 0f;
+            sum += TParts.Value > 2 ? Sum(p2, lane + (2 * RowPart<TStream>.Quads), quads, origin) : 0f;
+            float mean = origin + (share * TPlatform.TeamSum(sum));
+            float square = Square(p0, lane, quads, mean);
+            square += TParts.Value > 1 ? Square(p1, lane + RowPart<TStream>.Quads, quads, mean) : 0f;
+            square += TParts.Value > 2 ? Square(p2, lane + (2 * RowPart<TStream>.Quads), quads, mean) : 0f;
+            float reciprocal = SpecialFunctions.ReciprocalRoot((share * TPlatform.TeamSum(square)) + LayerNorm.Epsilon);
+            ArrayView<TBranch> to = hs.SubView(row * hStep);
+            int stored = mine < count ? quads : 0;
+            Put(to, factors, shifts, p0, lane, stored, mean, reciprocal);
+            if (TParts.Value > 1)
+            {
+                Put(to, factors, shifts, p1, lane + RowPart<TStream>.Quads, stored, mean, reciprocal);
+            }
 
-        if (lane == 0)
-        {
-            statistics.View[2 * row] = mean;
-            statistics.View[(2 * row) + 1] = reciprocal;
-        }
+            if (TParts.Value > 2)
+            {
+                Put(to, factors, shifts, p2, lane + (2 * RowPart<TStream>.Quads), stored, mean, reciprocal);
+            }
 
-        ArrayView<TBranch> to = TBranch.Of(h).SubView(row * hPitch / 4);
-        long sample = modulated != 0 ? row / rows : 0;
-        ArrayView<TStream> shifts = TStream.Of(shift).SubView(sample * shiftPitch / 4);
-        ArrayView<TStream> scales = TStream.Of(scale).SubView(sample * scalePitch / 4);
-        this.Put(to, shifts, scales, p0, lane, quads, mean, reciprocal);
-        if (TParts.Value > 1)
-        {
-            this.Put(to, shifts, scales, p1, lane + RowPart<TStream>.Quads, quads, mean, reciprocal);
-        }
+            if (lane < stored && lane == 0)
+            {
+                kept[row] = new(mean, reciprocal);
+            }
 
-        if (TParts.Value > 2)
-        {
-            this.Put(to, shifts, scales, p2, lane + (2 * RowPart<TStream>.Quads), quads, mean, reciprocal);
+            now = this.Load(xs, t + LayerNormTeams.Teams, count, lane, quads);
         }
+    }
+
+    /// <summary>The team's row of some adjacent ones; beyond the last one that one again, for sums are taken together.</summary>
+    private RowParts<TStream, TParts> Load(ArrayView<TStream> xs, int t, int count, int lane, int quads)
+    {
+        int mine = t + (Group.IdxX / Team), row = mine < count ? mine : count - 1;
+        return new(xs.SubView(row * (xPitch / 4)), lane, t < count ? quads : 0);
     }
 
     private static float Sum(RowPart<TStream> part, int quad, int quads, float origin) =>
@@ -136,27 +211,22 @@ internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
         return isThere ? FloatQuad.Dot(d, d) : 0f;
     }
 
-    private void Put(
-        ArrayView<TBranch> to, ArrayView<TStream> shifts, ArrayView<TStream> scales, RowPart<TStream> part, int quad, int quads, float mean, float reciprocal)
+    private static void Put(
+        ArrayView<TBranch> to, ArrayView<FloatQuad> factors, ArrayView<FloatQuad> shifts, RowPart<TStream> part, int quad, int quads, float mean, float reciprocal)
     {
-        this.Put(to, shifts, scales, part.A, quad, quads, mean, reciprocal);
-        this.Put(to, shifts, scales, part.B, quad + RowPart<TStream>.Team, quads, mean, reciprocal);
-        this.Put(to, shifts, scales, part.C, quad + (2 * RowPart<TStream>.Team), quads, mean, reciprocal);
+        Put(to, factors, shifts, part.A, quad, quads, mean, reciprocal);
+        Put(to, factors, shifts, part.B, quad + Team, quads, mean, reciprocal);
+        Put(to, factors, shifts, part.C, quad + (2 * Team), quads, mean, reciprocal);
     }
 
-    private void Put(
-        ArrayView<TBranch> to, ArrayView<TStream> shifts, ArrayView<TStream> scales, TStream x, int quad, int quads, float mean, float reciprocal)
+    private static void Put(
+        ArrayView<TBranch> to, ArrayView<FloatQuad> factors, ArrayView<FloatQuad> shifts, TStream x, int quad, int quads, float mean, float reciprocal)
     {
+        FloatQuad factor = factors[quad], shift = shifts[quad];
+        TBranch y = TBranch.From(FloatQuad.Fma(reciprocal * (x.Value - FloatQuad.Of(mean)), factor, shift));
         if (quad < quads)
         {
-            FloatQuad y = reciprocal * (x.Value - FloatQuad.Of(mean));
-            if (modulated != 0)
-            {
-                TStream scaling = scales[quad], shifting = shifts[quad];
-                y = FloatQuad.Fma(y, FloatQuad.Of(1f) + scaling.Value, shifting.Value);
-            }
-
-            to[quad] = TBranch.From(y);
+            to[quad] = y;
         }
     }
 }
@@ -178,7 +248,7 @@ internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
 [KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
 internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts>(
     Floats x, Floats scale, Floats statistics, Floats dh, Target dx, Floats partial,
-    int xPitch, int scalePitch, int dhPitch, int columns, long rows, int parts, int modulated) : IGroupKernel
+    int xPitch, int scalePitch, int dhPitch, int columns, float share, LayerNormSplit split, int modulated) : IGroupKernel
     where TStream : unmanaged, IStored<TStream, FloatQuad>
     where TBranch : unmanaged, IStored<TBranch, FloatQuad>
     where TParts : struct, IRowParts
@@ -190,8 +260,9 @@ internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts>(
     {
         const int threads = LayerNormTeams.BackwardTeams * Team;
         ArrayView<FloatQuad> shared = SharedMemory.Allocate<FloatQuad>(2 * threads);
-        int sample = Grid.IdxX / parts, part = Grid.IdxX % parts, quads = columns / 4;
-        long begin = (sample * rows) + ColumnSum.Begin(rows, part, parts), end = (sample * rows) + ColumnSum.Begin(rows, part + 1, parts);
+        int sample = split.Sample(Grid.IdxX), place = split.First(Grid.IdxX, sample), quads = columns / 4;
+        long begin = split.Row(sample, place), end = begin + split.Count(place);
+        LayerNormRow<TStream, TBranch> next = this.Load(begin, end), afterNext = this.Load(begin + 1, end);
         ArrayView<TStream> factors = TStream.Of(scale).SubView(modulated != 0 ? (long)sample * scalePitch / 4 : 0);
         LayerNormFactors f = new()
         {
@@ -200,10 +271,12 @@ internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts>(
             C = TParts.Value > 2 ? this.Factor(factors, 2, quads) : default,
         };
         LayerNormSums sums = default;
-        int place = 0;
+        place = 0;
         for (long t = begin; t < end; t += 2)
         {
-            LayerNormRow<TStream, TBranch> first = this.Load(t, end), second = this.Load(t + 1, end);
+            LayerNormRow<TStream, TBranch> first = next, second = afterNext;
+            next = this.Load(t + 2, end);
+            afterNext = this.Load(t + 3, end);
             FloatQuad sum = new(
                 Sum(first, f), Product(first, f), Sum(second, f), Product(second, f));
             sum = new(TPlatform.TeamSum(sum.X), TPlatform.TeamSum(sum.Y), TPlatform.TeamSum(sum.Z), TPlatform.TeamSum(sum.W));
@@ -211,7 +284,7 @@ internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts>(
             // By every thread: after a condition that only some fulfil, ILGPU repeats the rest of the loop, barrier included.
             shared[place + Group.IdxX] = sum;
             TPlatform.Barrier();
-            sum = (1f / columns) * (shared[place] + shared[place + Team] + shared[place + (2 * Team)]);
+            sum = share * (shared[place] + shared[place + Team] + shared[place + (2 * Team)]);
             place = threads - place;
             this.Put(t, end, first, f, sum.X, sum.Y, ref sums);
             this.Put(t + 1, end, second, f, sum.Z, sum.W, ref sums);
@@ -337,14 +410,57 @@ internal struct LayerNormSums
     public FloatQuad ShiftA, ShiftB, ShiftC, ScaleA, ScaleB, ScaleC;
 }
 
+/// <summary>GPU: adds up the parts of dshift and dscale; a thread has four columns of one of them.</summary>
+internal readonly struct LayerNormFold(Floats partial, Target dshift, Target dscale, int columns, int parts) : IGroupKernel
+{
+    public const int Threads = 64;
+
+    /// <summary>More parts have more threads' worth of work than their columns give.</summary>
+    public const int MostParts = 16;
+
+    public void Execute<TPlatform>()
+        where TPlatform : struct, IPlatform
+    {
+        int quads = columns / 2, sample = Grid.IdxY, quad = (Grid.IdxX * Threads) + Group.IdxX, i = 0;
+        if (quad >= quads)
+        {
+            return;
+        }
+
+        ArrayView<FloatQuad> mine = FloatQuad.Of(partial).SubView(((long)sample * parts * quads) + quad);
+        FloatQuad sum = default;
+        for (; i + 8 <= parts; i += 8)
+        {
+            FloatQuad a = mine[i * quads], b = mine[(i + 1) * quads], c = mine[(i + 2) * quads], d = mine[(i + 3) * quads];
+            FloatQuad e = mine[(i + 4) * quads], f = mine[(i + 5) * quads], g = mine[(i + 6) * quads], h = mine[(i + 7) * quads];
+            sum += ((a + b) + (c + d)) + ((e + f) + (g + h));
+        }
+
+        for (; i < parts; i++)
+        {
+            sum += mine[i * quads];
+        }
+
+        int column = 4 * quad;
+        if (column < columns)
+        {
+            dshift.Put(sample, column, QuadLane.Of(sum));
+        }
+        else
+        {
+            dscale.Put(sample, column - columns, QuadLane.Of(sum));
+        }
+    }
+}
+
 /// <summary>The launches.</summary>
 internal static class LayerNormTeams
 {
     /// <summary>Threads of a row.</summary>
     public const int Team = 32;
 
-    /// <summary>Rows of a group, forward.</summary>
-    public const int Teams = 4;
+    /// <summary>Rows that a group has in its registers, forward.</summary>
+    public const int Teams = 8;
 
     /// <summary>Teams that share a row, backward.</summary>
     public const int BackwardTeams = 3;
@@ -356,8 +472,23 @@ internal static class LayerNormTeams
     public static bool Fits(Device device, Tensor x, Tensor branch, params ReadOnlySpan<Tensor> others) =>
         x.Columns <= 3 * RowPart<FloatQuad>.Columns && Stored.IsMixed(device, x, branch, others);
 
-    /// <summary>Parts of a sample's rows in the backward, each of which leaves its sums.</summary>
-    public static int Parts(long samples, long rows) => ColumnSum.Parts(samples, rows, most: 32, enough: 768);
+    /// <summary>Adds up what the parts of each sample have left.</summary>
+    public static void Fold(Device device, Tensor sums, int parts, Sink? dshift, Sink? dscale, int columns)
+    {
+        const int mostSamples = 65535;
+        long samples = sums.Rows / parts;
+        if (parts > LayerNormFold.MostParts || samples > mostSamples || !IsQuad(dshift) || !IsQuad(dscale))
+        {
+            ColumnSum.Fold(device, sums, parts, dshift, dscale, columns);
+            return;
+        }
+
+        device.Groups(
+            new LayerNormFold(sums.Memory, Target.Of(dshift, sums), Target.Of(dscale, sums), columns, parts),
+            new(((columns / 2) + LayerNormFold.Threads - 1) / LayerNormFold.Threads, (int)samples, 1), LayerNormFold.Threads);
+    }
+
+    private static bool IsQuad(Sink? to) => to is not { } sink || Stored.IsAligned(sink.Tensor, 4);
 
     public static void Launch<TKernel>(Device device, TKernel kernel, long groups, int teams)
         where TKernel : struct, IGroupKernel => device.Groups(kernel, new(checked((int)groups), 1, 1), Team * teams);

@@ -68,7 +68,7 @@ public static class LayerNorm
 
         if (LayerNormTeams.Fits(device, x, dh, dx.Value.Tensor))
         {
-            BackwardGroups(device, x, x, statistics, dh, dx, x, samples: 1, LayerNormTeams.Parts(1, x.Rows), isModulated: false);
+            BackwardGroups(device, x, x, statistics, dh, dx, x, samples: 1, new(1, x.Rows), isModulated: false);
             return;
         }
 
@@ -102,10 +102,10 @@ public static class LayerNorm
         using ArenaScope scope = device.Scratch.Scope();
         if (LayerNormTeams.Fits(device, x, dh, scale, dx?.Tensor ?? x))
         {
-            int teamParts = LayerNormTeams.Parts(scale.Rows, rows);
-            Tensor sums = device.Scratch.Rent(new(scale.Rows * teamParts, 2 * x.Columns));
-            BackwardGroups(device, x, scale, statistics, dh, dx, sums, scale.Rows, teamParts, isModulated: true);
-            ColumnSum.Fold(device, sums, teamParts, dshift, dscale, x.Columns);
+            LayerNormSplit split = new(scale.Rows, rows);
+            Tensor sums = device.Scratch.Rent(new(scale.Rows * split.Parts, 2 * x.Columns));
+            BackwardGroups(device, x, scale, statistics, dh, dx, sums, scale.Rows, split, isModulated: true);
+            LayerNormTeams.Fold(device, sums, split.Parts, dshift, dscale, x.Columns);
             return;
         }
 
@@ -132,7 +132,9 @@ public static class LayerNorm
     private static void Forward(Device device, Tensor x, Tensor shift, Tensor scale, Tensor h, Tensor statistics, bool isModulated)
     {
         int modulated = isModulated ? 1 : 0;
-        long rows = isModulated ? x.Rows / shift.Rows : x.Rows;
+        long samples = isModulated ? shift.Rows : 1, rows = x.Rows / samples;
+        LayerNormSplit split = new(samples, rows);
+        long groups = samples * split.Parts;
         if (!LayerNormTeams.Fits(device, x, h, shift, scale))
         {
             device.Rows(
@@ -161,13 +163,13 @@ public static class LayerNorm
             switch (RowParts(x))
             {
                 case 1:
-                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, OneRowPart>(), Groups(x), LayerNormTeams.Teams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, OneRowPart>(), groups, LayerNormTeams.Teams);
                     break;
                 case 2:
-                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, TwoRowParts>(), Groups(x), LayerNormTeams.Teams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, TwoRowParts>(), groups, LayerNormTeams.Teams);
                     break;
                 default:
-                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, ThreeRowParts>(), Groups(x), LayerNormTeams.Teams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, ThreeRowParts>(), groups, LayerNormTeams.Teams);
                     break;
             }
         }
@@ -177,11 +179,11 @@ public static class LayerNorm
             where TBranch : unmanaged, IStored<TBranch, FloatQuad>
             where TParts : struct, IRowParts => new(
                 x.Memory, shift.Memory, scale.Memory, h.Memory, statistics.Memory,
-                x.Pitch, shift.Pitch, scale.Pitch, h.Pitch, x.Columns, rows, x.Rows, modulated);
+                x.Pitch, shift.Pitch, scale.Pitch, h.Pitch, x.Columns, 1f / x.Columns, split, modulated);
     }
 
     private static void BackwardGroups(
-        Device device, Tensor x, Tensor scale, Tensor statistics, Tensor dh, Sink? dx, Tensor sums, long samples, int parts, bool isModulated)
+        Device device, Tensor x, Tensor scale, Tensor statistics, Tensor dh, Sink? dx, Tensor sums, long samples, LayerNormSplit split, bool isModulated)
     {
         if (x.ElementType == ElementType.BFloat16)
         {
@@ -203,13 +205,13 @@ public static class LayerNorm
             switch (RowParts(x))
             {
                 case 1:
-                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, OneRowPart>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, OneRowPart>(), samples * split.Parts, LayerNormTeams.BackwardTeams);
                     break;
                 case 2:
-                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, TwoRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, TwoRowParts>(), samples * split.Parts, LayerNormTeams.BackwardTeams);
                     break;
                 default:
-                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, ThreeRowParts>(), samples * parts, LayerNormTeams.BackwardTeams);
+                    LayerNormTeams.Launch(device, Kernel<TStream, TBranch, ThreeRowParts>(), samples * split.Parts, LayerNormTeams.BackwardTeams);
                     break;
             }
         }
@@ -219,12 +221,10 @@ public static class LayerNorm
             where TBranch : unmanaged, IStored<TBranch, FloatQuad>
             where TParts : struct, IRowParts => new(
                 x.Memory, scale.Memory, statistics.Memory, dh.Memory, Target.Of(dx, x), sums.Memory,
-                x.Pitch, scale.Pitch, dh.Pitch, x.Columns, x.Rows / samples, parts, isModulated ? 1 : 0);
+                x.Pitch, scale.Pitch, dh.Pitch, x.Columns, 1f / x.Columns, split, isModulated ? 1 : 0);
     }
 
     private static int RowParts(Tensor x) => (x.Columns + RowPart<FloatQuad>.Columns - 1) / RowPart<FloatQuad>.Columns;
-
-    private static long Groups(Tensor x) => (x.Rows + LayerNormTeams.Teams - 1) / LayerNormTeams.Teams;
 
     private static void CheckSum(Sink? to, Shape shape, string name)
     {

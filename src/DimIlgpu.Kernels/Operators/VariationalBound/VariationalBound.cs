@@ -78,7 +78,7 @@ public static class VariationalBound
             return;
         }
 
-        device.Strips(
+        device.Rows(
             new VariationalBoundBackward(
                 sample.Memory, noise.Memory, prediction.Memory, variance.Memory, coefficients.Memory, dbits.Memory,
                 dvariance.Tensor.Memory, prediction.Pitch, variance.Pitch, dvariance.Tensor.Pitch, sample.Columns,
