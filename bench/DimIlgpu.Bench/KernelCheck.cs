@@ -19,7 +19,7 @@ public static class KernelCheck
     /// <param name="device">Where to run.</param>
     public static IEnumerable<CheckedResult> Run(Device device) =>
         [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. Scan(device, 2, 300, 160), .. Convolution(device), .. Norm(device),
-            .. Gates(device), .. Sums(device), .. Moves(device)];
+            .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
 
     private static CheckedResult[] Products(Device device, int m, int n, int k, int batch)
     {
@@ -189,6 +189,52 @@ public static class KernelCheck
             Compare("add-table dtable", table, ColumnSumReference.Forward(seed, 1, layout.SampleLength)),
             Compare("variational-bound y", bits, VariationalBoundReference.Forward(x[0], x[1], x[2], x[3], k, Columns), 5e-5),
             Compare("variational-bound dv", dvariance, BoundSlope(x, k, dbits, Columns), 5e-5),
+        ];
+    }
+
+    private static CheckedResult[] Maps(Device device)
+    {
+        const int Batch = 3, Tokens = 67, Count = 2, Columns = 292;
+        using Arena arena = new(device);
+        ElementType type = device.ActivationType;
+        double[] x = [.. Random(80, Batch * Tokens * Columns, type).Select(v => 4 * v)], dy = Random(81, x.Length, type);
+        double[] table = Random(82, Tokens * Columns), condition = Random(83, Batch * Count * Columns), stream = Random(84, x.Length);
+        Tensor xs = Upload(arena, x, Columns, type), y = Poisoned(arena, xs.Shape, type), dx = Poisoned(arena, xs.Shape, type);
+        Tensor streams = Upload(arena, stream, Columns), placed = Poisoned(arena, streams.Shape), dropped = Poisoned(arena, streams.Shape);
+        Tensor framed = Poisoned(arena, new(Batch * (Tokens + (2 * Count)), Columns));
+        Gelu.Forward(device, xs, y);
+        Gelu.Backward(device, xs, Upload(arena, dy, Columns, type), new(dx, Add: false));
+        AddTable.Forward(device, streams, Upload(arena, table, Columns), placed);
+        TokenFrame.Join(device, streams, Upload(arena, condition, Columns), framed, Count);
+        TokenFrame.Drop(device, framed, new(dropped, Add: false), Tokens, Count);
+        const double Step = 1e-5;
+        double[] above = GeluReference.Forward([.. x.Select(v => v + Step)]), below = GeluReference.Forward([.. x.Select(v => v - Step)]);
+        return
+        [
+            Compare("gelu y", y, GeluReference.Forward(x)),
+            Compare("gelu dx", dx, [.. dy.Select((d, i) => d * (above[i] - below[i]) / (2 * Step))]),
+            Compare("add-table y", placed, AddTableReference.Forward(stream, table)),
+            Compare("token-frame join", framed, TokenFrameReference.Join(stream, condition, Batch)),
+            Compare("token-frame drop", dropped, stream),
+        ];
+    }
+
+    private static CheckedResult[] Losses(Device device)
+    {
+        const int Rows = 5, Columns = 20004;
+        using Arena arena = new(device);
+        double[][] x = [.. Enumerable.Range(85, 3).Select(i => Random(i, Rows * Columns))];
+        double[] k = [.. Random(88, Rows * Mix.Width).Select((v, i) => i % Mix.Width < 4 ? v : i < Mix.Width ? 0 : 0.5)], seed = Random(89, Rows);
+        Tensor[] inputs = [.. x.Select(v => Upload(arena, v, Columns))];
+        Tensor mixed = Poisoned(arena, inputs[0].Shape), dx = Poisoned(arena, inputs[0].Shape), loss = Poisoned(arena, new(Rows, 1));
+        Mix.Forward(device, inputs, Upload(arena, k, Mix.Width), mixed);
+        MeanSquaredError.Forward(device, inputs[0], inputs[1], loss);
+        MeanSquaredError.Backward(device, inputs[0], inputs[1], Upload(arena, seed, 1), new(dx, Add: false));
+        return
+        [
+            Compare("mix y", mixed, MixReference.Forward(x, k, Columns)),
+            Compare("mean-squared-error y", loss, MeanSquaredErrorReference.Forward(x[0], x[1], Columns)),
+            Compare("mean-squared-error dx", dx, [.. x[0].Zip(x[1], (a, b) => a - b).Select((d, i) => 2 * d * seed[i / Columns] / Columns)]),
         ];
     }
 
