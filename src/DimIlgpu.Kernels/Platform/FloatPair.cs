@@ -30,14 +30,11 @@ internal struct FloatPair : IStored<FloatPair, FloatPair>, IAdditionOperators<Fl
     public static FloatPair Load(Floats memory, long index) =>
         memory.IsNarrow != 0 ? NarrowPair.Of(memory)[index / 2].Value : Of(memory)[index / 2];
 
-    /// <summary>SiLU(x) of −x·log₂e: one multiplication less than of x.</summary>
-    public static FloatPair SiluOfExponent(FloatPair x) => new(SiluOfExponent(x.X), SiluOfExponent(x.Y));
+    /// <summary>SiLU(x) = x · σ(x).</summary>
+    public static FloatPair Silu(FloatPair x) => x * new FloatPair(SpecialFunctions.Sigmoid(x.X), SpecialFunctions.Sigmoid(x.Y));
 
     /// <summary>dSiLU/dx = σ + x · (σ − σ²).</summary>
     public static FloatPair SiluSlope(FloatPair x) => new(SiluSlope(x.X), SiluSlope(x.Y));
-
-    private static float SiluOfExponent(float x) =>
-        x * SpecialFunctions.Reciprocal((-SpecialFunctions.LogTwoE * SpecialFunctions.Exp2(x)) - SpecialFunctions.LogTwoE);
 
     private static float SiluSlope(float x)
     {

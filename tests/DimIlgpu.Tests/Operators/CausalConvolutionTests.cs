@@ -97,6 +97,44 @@ public sealed class CausalConvolutionTests
             reversed.SliceRows(0, length).ToArray().Select(BitConverter.SingleToInt32Bits));
     }
 
+    public static TheoryData<TestDevice, int, int, ElementType> Strips => [..
+        from kind in Devices.Gpus
+        from chunk in kind == TestDevice.Simt ? [24] : new[] { 16, 24, 37, 64, 128 }
+        from length in kind == TestDevice.Simt ? [30] : new[] { 37, 150, 300 }
+        from type in kind == TestDevice.Simt ? [ElementType.BFloat16] : new[] { ElementType.Float32, ElementType.BFloat16 }
+        select (kind, chunk, length, type)];
+
+    // Strips as long as only large shapes have, whose inner tokens take loops without conditions.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(Strips))]
+    public void Long_strips_match_the_reference(TestDevice kind, int chunk, int length, ElementType type)
+    {
+        int channels = kind == TestDevice.Simt ? 2 : 24, samples = kind == TestDevice.Simt ? 1 : Batch;
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        Shape shape = new(samples * length, channels), doubled = new(2 * shape.Rows, channels);
+        double[] x = Stored(1, shape), weight = Data.Normal(2, 8 * channels), bias = Data.Normal(3, 2 * channels), du = Stored(4, doubled);
+        double[] before = Stored(5, shape);
+        Tensor xs = arena.Upload(x, shape, type), taps = arena.Upload(weight, new(8, channels)), biases = arena.Upload(bias, new(2, channels));
+        Tensor u = arena.Rent(doubled, type: type), dx = arena.Rent(shape, type: type), added = arena.Upload(before, shape, type);
+        Tensor dus = arena.Upload(du, doubled, type), dweight = arena.Rent(taps.Shape), dbias = arena.Rent(biases.Shape);
+        CausalConvolution.Forward(device, xs, taps, biases, u, length, chunk);
+        CausalConvolution.Backward(device, xs, taps, biases, dus, new(added, Add: true), null, null, length, chunk);
+        CausalConvolution.Backward(
+            device, xs, taps, biases, dus, new(dx, Add: false), new(dweight, Add: false), new(dbias, Add: false), length, chunk);
+        double[][] gradients = CausalConvolutionReference.Adjoint(x, weight, bias, du, length);
+        double rounding = type == ElementType.BFloat16 ? 4e-3 : 6e-5;
+        u.ShouldBe(CausalConvolutionReference.Forward(x, weight, bias, length), rounding, 2e-4, "u");
+        dx.ShouldBe(gradients[0], rounding, 2e-4, "dx");
+        added.ShouldBe([.. gradients[0].Zip(before, (a, b) => a + b)], rounding, 2e-4, "dx added");
+        dweight.ShouldBe(gradients[1], 6e-5, 2e-4, "dweight");
+        dbias.ShouldBe(gradients[2], 6e-5, 2e-4, "dbias");
+
+        double[] Stored(int seed, Shape of) => type == ElementType.BFloat16
+            ? [.. Data.Normal(seed, (int)of.Length).Select(Data.RoundToBFloat16)]
+            : Data.Normal(seed, (int)of.Length);
+    }
+
     [Fact]
     public void A_wrong_width_is_named()
     {

@@ -56,17 +56,6 @@ internal struct CausalFilter
 {
     public FloatPair F0, F1, F2, F3, B0, B1, B2, B3, FBias, BBias;
 
-    /// <summary>The same times −log₂e, whose sums are what 2^x is asked of.</summary>
-    public readonly CausalFilter OfExponents()
-    {
-        FloatPair scale = new(-SpecialFunctions.LogTwoE, -SpecialFunctions.LogTwoE);
-        return new()
-        {
-            F0 = scale * this.F0, F1 = scale * this.F1, F2 = scale * this.F2, F3 = scale * this.F3, FBias = scale * this.FBias,
-            B0 = scale * this.B0, B1 = scale * this.B1, B2 = scale * this.B2, B3 = scale * this.B3, BBias = scale * this.BBias,
-        };
-    }
-
     /// <summary>The forward direction's sum at the last of four tokens.</summary>
     public readonly FloatPair Forward(FloatPair x0, FloatPair x1, FloatPair x2, FloatPair x3) =>
         Sum(this.FBias, this.F0, this.F1, this.F2, this.F3, x0, x1, x2, x3);
@@ -176,7 +165,7 @@ internal readonly struct CausalConvolutionForwardGroups<TStored>(CausalLayout la
         ArrayView<TStored> xs = TStored.Of(layout.X).SubView((((place.Row - before) * layout.Pitch) + column) / 2);
         ArrayView<TStored> forward = TStored.Of(u).SubView(((place.Row * uPitch) + column) / 2);
         ArrayView<TStored> backward = TStored.Of(u).SubView((((place.Row + layout.Rows) * uPitch) + column) / 2);
-        CausalFilter filter = layout.Filter(column).OfExponents();
+        CausalFilter filter = layout.Filter(column);
         CausalTokens<TStored> early = new(xs, before - 4, step, 0, limit), late = new(xs, before, step, 0, limit);
         CausalTokens<TStored> next = new(xs, before + 3, step, 0, limit), afterNext = new(xs, before + 7, step, 0, limit);
         CausalWindow x = new()
@@ -265,7 +254,7 @@ internal struct CausalWindow
     };
 }
 
-/// <summary>Four outputs in each direction, as they are stored, by a filter times −log₂e.</summary>
+/// <summary>Four outputs in each direction, as they are stored.</summary>
 internal readonly struct CausalOutputs<TStored>(CausalFilter w, CausalWindow x)
     where TStored : unmanaged, IStored<TStored, FloatPair>
 {
@@ -278,7 +267,7 @@ internal readonly struct CausalOutputs<TStored>(CausalFilter w, CausalWindow x)
     public readonly TStored B2 = Silu(w.Backward(x.X5, x.X6, x.X7, x.X8));
     public readonly TStored B3 = Silu(w.Backward(x.X6, x.X7, x.X8, x.X9));
 
-    private static TStored Silu(FloatPair exponent) => TStored.From(FloatPair.SiluOfExponent(exponent));
+    private static TStored Silu(FloatPair sum) => TStored.From(FloatPair.Silu(sum));
 }
 
 /// <summary>What a thread carries from token to token.</summary>
@@ -516,10 +505,10 @@ internal readonly struct CausalGroups
 {
     private readonly Device device;
 
-    public CausalGroups(Device device, Tensor x, Tensor weight, Tensor bias, int length, int most)
+    public CausalGroups(Device device, Tensor x, Tensor weight, Tensor bias, int length, int? asked, int most)
     {
         long samples = x.Rows / length, channelGroups = (x.Columns + CausalLayout.ChannelsPerGroup - 1) / CausalLayout.ChannelsPerGroup;
-        int chunk = Chunk(samples, channelGroups, length, most), chunks = (length + chunk - 1) / chunk;
+        int chunk = asked ?? Chunk(samples, channelGroups, length, most), chunks = (length + chunk - 1) / chunk;
         this.device = device;
         this.Layout = new(
             x.Memory, weight.Memory, bias.Memory, x.Pitch, x.Columns, (int)weight.Rows / 2, length, chunk, new(chunks),

@@ -28,13 +28,17 @@ public static class CausalConvolution
     /// <param name="u">Output: the forward, then the backward direction, (2 · samples · length, channels).</param>
     /// <param name="length">Tokens of a sample.</param>
     /// <exception cref="ArgumentException">A shape does not match, or the width is not 2, 3 or 4.</exception>
-    public static void Forward(Device device, Tensor x, Tensor weight, Tensor bias, Tensor u, int length)
+    public static void Forward(Device device, Tensor x, Tensor weight, Tensor bias, Tensor u, int length) =>
+        Forward(device, x, weight, bias, u, length, chunk: null);
+
+    /// <summary>The same, with tokens of a GPU's strip that the shape would not choose.</summary>
+    internal static void Forward(Device device, Tensor x, Tensor weight, Tensor bias, Tensor u, int length, int? chunk)
     {
         CheckInputs(x, weight, bias, length);
         Check.Shape(u, new(2 * x.Rows, x.Columns));
         if (IsPaired(device, x, weight, bias) && Stored.Fits(u, x.ElementType, 2))
         {
-            CausalGroups groups = new(device, x, weight, bias, length, most: 32);
+            CausalGroups groups = new(device, x, weight, bias, length, chunk, most: 32);
             if (x.ElementType == ElementType.BFloat16)
             {
                 groups.Launch(new CausalConvolutionForwardGroups<NarrowPair>(groups.Layout, u.Memory, u.Pitch));
@@ -58,12 +62,12 @@ public static class CausalConvolution
             return;
         }
 
-        const int chunk = 16;
-        int chunks = (length + chunk - 1) / chunk;
+        const int tokens = 16;
+        int chunks = (length + tokens - 1) / tokens;
         device.Strips(
             new CausalConvolutionForward(
                 x.Memory, weight.Memory, bias.Memory, u.Memory, x.Pitch, u.Pitch, x.Columns,
-                (int)weight.Rows / 2, length, chunk, chunks, x.Rows),
+                (int)weight.Rows / 2, length, tokens, chunks, x.Rows),
             x.Rows / length * chunks, x.Columns);
     }
 
@@ -79,7 +83,12 @@ public static class CausalConvolution
     /// <param name="length">Tokens of a sample.</param>
     /// <exception cref="ArgumentException">A shape does not match, or the width is not 2, 3 or 4.</exception>
     public static void Backward(
-        Device device, Tensor x, Tensor weight, Tensor bias, Tensor du, Sink? dx, Sink? dweight, Sink? dbias, int length)
+        Device device, Tensor x, Tensor weight, Tensor bias, Tensor du, Sink? dx, Sink? dweight, Sink? dbias, int length) =>
+        Backward(device, x, weight, bias, du, dx, dweight, dbias, length, chunk: null);
+
+    /// <summary>The same, with tokens of a GPU's strip that the shape would not choose.</summary>
+    internal static void Backward(
+        Device device, Tensor x, Tensor weight, Tensor bias, Tensor du, Sink? dx, Sink? dweight, Sink? dbias, int length, int? chunk)
     {
         CheckInputs(x, weight, bias, length);
         Check.Shape(du, new(2 * x.Rows, x.Columns));
@@ -95,7 +104,7 @@ public static class CausalConvolution
         if (IsPaired(device, x, weight, bias) && Stored.Fits(du, x.ElementType, 2)
             && (dx is not { } wanted || Stored.Fits(wanted.Tensor, x.ElementType, 2)))
         {
-            CausalGroups groups = new(device, x, weight, bias, length, most: 128);
+            CausalGroups groups = new(device, x, weight, bias, length, chunk, most: 128);
             Tensor parts = device.Scratch.Rent(new(groups.StripGroups, sums));
             Target target = Target.Of(dx, x);
             if (x.ElementType == ElementType.BFloat16)
