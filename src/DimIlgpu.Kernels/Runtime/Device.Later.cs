@@ -50,6 +50,6 @@ public sealed partial class Device
     private void WarpsLater<TKernel>(TKernel kernel, Index3D groups, int size, int sharedBytes)
         where TKernel : struct, IWarpKernel => this.Divert!(() => this.Warps(kernel, groups, size, sharedBytes));
 
-    private void TilesLater<TKernel>(TKernel kernel, long tiles, int lane)
-        where TKernel : struct, ITileKernel => this.Divert!(() => this.Tiles(kernel, tiles, lane));
+    private void TilesLater<TKernel>(TKernel kernel, long tiles, int lane, bool alone)
+        where TKernel : struct, ITileKernel => this.Divert!(() => this.Tiles(kernel, tiles, lane, alone));
 }

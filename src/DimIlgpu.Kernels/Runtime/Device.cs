@@ -369,18 +369,19 @@ public sealed partial class Device : IDisposable
     /// <param name="kernel">The kernel and its arguments.</param>
     /// <param name="tiles">Number of tiles.</param>
     /// <param name="lane">The lane width, from <see cref="Lane"/>.</param>
-    internal void Tiles<TKernel>(in TKernel kernel, long tiles, int lane)
+    /// <param name="alone">Whether the launching thread does all of them: for less work than it takes to share it.</param>
+    internal void Tiles<TKernel>(in TKernel kernel, long tiles, int lane, bool alone = false)
         where TKernel : struct, ITileKernel
     {
         if (this.Divert is not null)
         {
-            this.TilesLater(kernel, tiles, lane);
+            this.TilesLater(kernel, tiles, lane, alone);
             return;
         }
 
         TileJob<TKernel> job = this.Loaded(typeof(TKernel), lane, TileJob<TKernel>.Of);
         (job.Kernel, job.Tiles) = (kernel, tiles);
-        this.Team!.Run(job, (int)Math.Min(tiles, this.Workers));
+        this.Team!.Run(job, alone ? 1 : (int)Math.Min(tiles, this.Workers));
     }
 
     /// <summary>The widest lane that divides <paramref name="columns"/>.</summary>

@@ -23,6 +23,9 @@ internal readonly struct LinearPanels(
     // To pack an element and read it twice takes longer than to read it twice where it is.
     private const int FewPanels = 2;
 
+    // Multiply-adds below which a second thread costs more than it saves: the lines that both touch have to travel.
+    private const long WorthSharing = 1 << 18;
+
     // Rows that stand side by side are read where they are only if a panel's depth of them takes little of the first cache.
     private const int ShortPitch = 64;
 
@@ -44,10 +47,11 @@ internal readonly struct LinearPanels(
         int pitch = (PanelVectors / grid.WidestPanel * (grid.MostRows + (grid.WidestPanel * lane))) + lane;
         Tensor scratch = device.Scratch.Rent(new(device.Workers, pitch));
         long tiles = (long)batch * grid.RowTiles * grid.ColumnTiles;
+        bool alone = (long)batch * product.M * product.N * product.K < WorthSharing;
         if (weight is not null)
         {
             Floats kept = weight.Fill(product, grid, batch);
-            device.Tiles(new LinearPanels(product, grid, 0, product.K, kept, scratch.Memory, pitch), tiles, lane);
+            device.Tiles(new LinearPanels(product, grid, 0, product.K, kept, scratch.Memory, pitch), tiles, lane, alone);
             return;
         }
 
@@ -60,13 +64,13 @@ internal readonly struct LinearPanels(
             int end = Math.Min(k + MostDepth, product.K);
             if (isShared)
             {
-                device.Tiles(new LinearPanelPack(product, grid, k, end, packed.Memory), (long)batch * grid.Panels, lane);
+                device.Tiles(new LinearPanelPack(product, grid, k, end, packed.Memory), (long)batch * grid.Panels, lane, alone);
             }
 
             device.Tiles(
                 new LinearPanels(
                     k == 0 ? product : product.Continue(), grid, k, end, isShared ? packed.Memory : default, scratch.Memory, pitch),
-                tiles, lane);
+                tiles, lane, alone);
         }
     }
 
