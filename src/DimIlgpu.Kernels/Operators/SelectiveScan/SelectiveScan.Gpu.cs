@@ -344,12 +344,25 @@ internal readonly struct ScanGroups<TElement, TPass, TWidth>(ScanView view, Scan
     /// <summary>A in the unit of 2^x, from ln(−A); what is not there has some decay, which meets no B and is not kept.</summary>
     private static ScanEach<FloatQuad> LoadRates(Floats memory, long at, int pitch, int active)
     {
-        ScanEach<FloatQuad> q = LoadStates(memory, at, pitch, active);
+        ScanEach<FloatQuad> q = memory.IsNarrow != 0 ? LoadNarrow(memory, at, pitch, active) : LoadStates(memory, at, pitch, active);
         q.P0 = Rate(q.P0);
         q.P1 = TWidth.Channels > 1 ? Rate(q.P1) : default;
         q.P2 = TWidth.Channels > 2 ? Rate(q.P2) : default;
         return q;
     }
+
+    private static ScanEach<FloatQuad> LoadNarrow(Floats memory, long at, int pitch, int active)
+    {
+        ScanEach<FloatQuad> q = default;
+        q.P0 = active > 0 ? LoadNarrow(memory, at, pitch) : default;
+        q.P1 = TWidth.Channels > 1 && active > Lanes ? LoadNarrow(memory, at + Lanes, pitch) : default;
+        q.P2 = TWidth.Channels > 2 && active > 2 * Lanes ? LoadNarrow(memory, at + (2 * Lanes), pitch) : default;
+        return q;
+    }
+
+    private static FloatQuad LoadNarrow(Floats memory, long at, int pitch) => new(
+        ThreadLane.Read(memory, at), ThreadLane.Read(memory, at + pitch), ThreadLane.Read(memory, at + (2L * pitch)),
+        ThreadLane.Read(memory, at + (3L * pitch)));
 
     private static FloatQuad Rate(FloatQuad aLog) => -SpecialFunctions.LogTwoE * FloatQuad.Exp2(SpecialFunctions.LogTwoE, aLog);
 
