@@ -44,8 +44,16 @@ public sealed partial class CompilationTests
     {
         using Context context = NewContext();
         CudaArchitecture architecture = new(8, 0);
-        using PTXBackend backend = new(context, new CudaCapabilityContext(architecture), architecture, new CudaInstructionSet(7, 8), null!);
-        string ptx = ((PTXCompiledKernel)backend.Compile(Entry(kernel, typeof(CudaPlatform)), Registers(kernel))).PTXAssembly;
+        string own = Target(kernel);
+        using PTXBackend backend = new(
+            context, new CudaCapabilityContext(architecture), architecture, own.Length > 0 ? new(8, 0) : new CudaInstructionSet(7, 8), null!);
+        var compiled = (PTXCompiledKernel)backend.Compile(Entry(kernel, typeof(CudaPlatform)), Registers(kernel));
+        if (own.Length > 0)
+        {
+            CudaFunction.Retarget(compiled, own);
+        }
+
+        string ptx = compiled.PTXAssembly;
         Assert.Contains(".entry", ptx, StringComparison.Ordinal);
         if (Environment.GetEnvironmentVariable("DIMILGPU_PTX") is { } folder)
         {
@@ -64,9 +72,10 @@ public sealed partial class CompilationTests
         File.WriteAllText(file, ptx);
         try
         {
-            foreach (string target in new[] { "sm_80", "sm_90" })
+            foreach (string target in own.Length > 0 ? [own] : new[] { "sm_80", "sm_90" })
             {
                 string report = Run(Ptxas, $"-arch={target} -v -o /dev/null {file}");
+                Assert.DoesNotContain("serialized", report, StringComparison.Ordinal);
                 MatchCollection spills = SpillPattern().Matches(report);
                 Assert.True(spills.Count > 0, report);
                 Assert.All(spills, m => Assert.True(
@@ -122,6 +131,9 @@ public sealed partial class CompilationTests
     private static KernelSpecialization Registers(string kernel) => Entries[kernel].Entry != "Groups"
         ? KernelSpecialization.Empty
         : (KernelSpecialization)typeof(KernelEntry).GetMethod(nameof(KernelEntry.Registers))!.MakeGenericMethod(Entries[kernel].Kernel).Invoke(null, null)!;
+
+    private static string Target(string kernel) =>
+        (string?)Entries[kernel].Kernel.GetProperty(nameof(IWarpKernel.Target), BindingFlags.Public | BindingFlags.Static)?.GetValue(null) ?? "";
 
     private static string Name(Type type) => type.IsGenericType
         ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>"

@@ -1,5 +1,8 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using ILGPU.Backends.PTX;
 using ILGPU.Runtime.Cuda;
 
 namespace DimIlgpu.Kernels;
@@ -21,6 +24,24 @@ internal static partial class CudaFunction
         return error == 0 ? bytes : throw new NotSupportedException(string.Create(
             CultureInfo.InvariantCulture, $"CUDA error {error}: the driver does not say how much shared memory a group can have."));
     }
+
+    /// <summary>Lets a kernel use the instructions of one chip, which ILGPU cannot ask for, and puts its dynamic shared memory at a multiple of 1024 bytes.</summary>
+    /// <param name="kernel">What ILGPU made of it.</param>
+    /// <param name="target">The chip, such as <c>sm_90a</c>.</param>
+    public static void Retarget(PTXCompiledKernel kernel, string target)
+    {
+        ref string assembly = ref Assembly(kernel);
+        assembly = DynamicSharedMemory().Replace(TargetLine().Replace(assembly, $".target {target}"), "$1 1024 ");
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "<PTXAssembly>k__BackingField")]
+    private static extern ref string Assembly(PTXCompiledKernel kernel);
+
+    [GeneratedRegex(@"^\.target \w+", RegexOptions.Multiline)]
+    private static partial Regex TargetLine();
+
+    [GeneratedRegex(@"^(\.extern \.shared \.align) \d+ ", RegexOptions.Multiline)]
+    private static partial Regex DynamicSharedMemory();
 
     /// <summary>Lets a kernel be launched with more dynamic shared memory than the 48 KB that every device grants.</summary>
     /// <exception cref="NotSupportedException">The device has less.</exception>

@@ -66,6 +66,9 @@ internal interface IGroupKernel
 /// <summary>A CUDA kernel of whole warps, for what no other back end has: tensor cores, asynchronous copies.</summary>
 internal interface IWarpKernel
 {
+    /// <summary>The chip whose own instructions it needs, as PTX names it; empty where every chip from compute capability 8.0 on has them.</summary>
+    static virtual string Target => "";
+
     /// <summary>Computes this group's part; every thread must reach every barrier.</summary>
     void Execute();
 }

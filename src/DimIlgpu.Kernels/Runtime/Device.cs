@@ -1,5 +1,7 @@
 using System.Numerics;
 using ILGPU;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
@@ -93,6 +95,9 @@ public sealed partial class Device : IDisposable
 
     /// <summary>Whether products run on tensor cores.</summary>
     internal bool HasTensorCores => this.MatrixPrecision != MatrixPrecision.Float32 && this.Kind != DeviceKind.OpenCl;
+
+    /// <summary>Whether <see cref="LinearGroups{TLeft, TRight}"/> runs here, in PTX of that one chip.</summary>
+    internal bool HasWarpGroups => this.Accelerator is CudaAccelerator { Architecture: { Major: 9, Minor: 0 } };
 
     /// <summary>Whether the device is a planned one (<see cref="Plan"/>), which computes nothing.</summary>
     public bool IsPlan { get; }
@@ -353,7 +358,9 @@ public sealed partial class Device : IDisposable
 
         Action<AcceleratorStream, KernelConfig, TKernel> launch = this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ =>
         {
-            var loaded = this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps);
+            Action<AcceleratorStream, KernelConfig, TKernel> loaded = TKernel.Target.Length > 0 && this.Kind == DeviceKind.Cuda
+                ? this.LoadFor<TKernel>(TKernel.Target)
+                : this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps);
             if (loaded.TryGetKernel(out Kernel? compiled) && compiled is CudaKernel cuda && sharedBytes > 0)
             {
                 CudaFunction.AllowSharedMemory(cuda, sharedBytes);
@@ -433,6 +440,15 @@ public sealed partial class Device : IDisposable
                 $"this device is {accelerator.Name}. Use Float32.",
                 nameof(options));
         }
+    }
+
+    private Action<AcceleratorStream, KernelConfig, TKernel> LoadFor<TKernel>(string target)
+        where TKernel : struct, IWarpKernel
+    {
+        var compiled = (PTXCompiledKernel)((CudaAccelerator)this.Accelerator).Backend.Compile(
+            EntryPointDescription.FromExplicitlyGroupedKernel(new Action<TKernel>(KernelEntry.Warps).Method), KernelSpecialization.Empty);
+        CudaFunction.Retarget(compiled, target);
+        return this.Accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TKernel>>();
     }
 
     private Action<AcceleratorStream, KernelConfig, TKernel, long> LoadRows<TKernel, TLane>()

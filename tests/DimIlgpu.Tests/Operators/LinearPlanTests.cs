@@ -7,20 +7,25 @@ namespace DimIlgpu.Tests;
 public sealed class LinearPlanTests
 {
     [Theory]
-    [InlineData(1, 1, 1, 1)]
-    [InlineData(257, 129, 3, 1)]
-    [InlineData(104, 2304, 256, 2)]
-    [InlineData(16384, 4608, 18, 1)]
-    [InlineData(16384, 1152, 72, 1)]
-    [InlineData(4608, 1152, 256, 1)]
-    public void Each_step_of_each_tile_is_done_once(int m, int n, int steps, int batch)
+    [InlineData(1, 1, 1, 1, nameof(LinearTile.Large))]
+    [InlineData(257, 129, 3, 1, nameof(LinearTile.Large))]
+    [InlineData(104, 2304, 256, 2, nameof(LinearTile.Large))]
+    [InlineData(16384, 4608, 18, 1, nameof(LinearTile.Large))]
+    [InlineData(16384, 4608, 18, 1, nameof(LinearTile.Groups))]
+    [InlineData(16384, 1152, 72, 1, nameof(LinearTile.Large))]
+    [InlineData(4608, 1152, 256, 1, nameof(LinearTile.Large))]
+    [InlineData(4608, 1152, 256, 1, nameof(LinearTile.Groups))]
+    public void Each_step_of_each_tile_is_done_once(int m, int n, int steps, int batch, string largest)
     {
-        LinearPlan plan = LinearPlan.For(m, n, steps, batch, isLargePossible: true);
-        WarpSchedule schedule = plan.IsLarge
-            ? WarpSchedule.For<LargeTile>(m, n, batch, steps, plan)
-            : WarpSchedule.For<SmallTile>(m, n, batch, steps, plan);
+        LinearPlan plan = LinearPlan.For(m, n, steps, batch, Enum.Parse<LinearTile>(largest));
+        (WarpSchedule schedule, int height, int width) = plan.Tile switch
+        {
+            LinearTile.Groups => (WarpSchedule.For<GroupTile>(m, n, batch, steps, plan), 256, 192),
+            LinearTile.Large => (WarpSchedule.For<LargeTile>(m, n, batch, steps, plan), 256, 128),
+            _ => (WarpSchedule.For<SmallTile>(m, n, batch, steps, plan), 128, 128),
+        };
         WarpPiece[] pieces = [.. Enumerable.Range(0, schedule.Pieces).Select(schedule.Piece)];
-        int side = plan.IsLarge ? 256 : 128, rows = (m + side - 1) / side, columns = (n + 127) / 128;
+        int rows = (m + height - 1) / height, columns = (n + width - 1) / width;
         var tiles = pieces.GroupBy(p => (p.Batch, p.Row, p.Column)).ToArray();
         Assert.Equal(batch * rows * columns, tiles.Length);
         Assert.All(tiles, tile =>
@@ -41,11 +46,11 @@ public sealed class LinearPlanTests
     [Fact]
     public void A_last_round_that_would_leave_multiprocessors_idle_is_cut()
     {
-        LinearPlan plan = LinearPlan.For(4608, 1152, 256, 1, isLargePossible: true);
-        Assert.Equal(new LinearPlan(IsLarge: true, 132, 4), plan);
+        LinearPlan plan = LinearPlan.For(4608, 1152, 256, 1, LinearTile.Large);
+        Assert.Equal(new LinearPlan(LinearTile.Large, 132, 4), plan);
     }
 
     [Fact]
     public void A_device_with_little_shared_memory_gets_small_tiles() =>
-        Assert.False(LinearPlan.For(16384, 4608, 18, 1, isLargePossible: false).IsLarge);
+        Assert.Equal(LinearTile.Small, LinearPlan.For(16384, 4608, 18, 1, LinearTile.Small).Tile);
 }

@@ -133,6 +133,20 @@ internal interface IOperandLayout
 
     /// <summary>The same for a quarter that is no constant.</summary>
     static abstract OperandTile LoadAny(ArrayView<WordQuad> shared, int at, int own, int part, int extent);
+
+    /// <summary>1 where rows lie across the reduction, 0 where along it.</summary>
+    static abstract int IsAcross { get; }
+
+    /// <summary>What a thread of 256 copies of a step in blocks of 64 rows or, across, columns; its mask counts rows or, across, chunks that are left.</summary>
+    static abstract OperandCursor StartBlocks(WarpOperand operand, int batch, int first, int step);
+
+    /// <summary>Starts a thread's copies of a step, a row's 128 bytes by eight threads and the row 32 on.</summary>
+    /// <param name="shared">Where they go.</param>
+    /// <param name="to">The place of the thread's first chunk.</param>
+    /// <param name="operand">The matrix.</param>
+    /// <param name="cursor">What is copied.</param>
+    /// <param name="blocks">Blocks, a constant.</param>
+    static abstract void CopyBlocks(ArrayView<WordQuad> shared, int to, WarpOperand operand, OperandCursor cursor, int blocks);
 }
 
 /// <summary>Rows of the matrix lie along the reduction: X and W of a forward product.</summary>
@@ -173,6 +187,21 @@ internal readonly struct RowsAlong : IOperandLayout
 
     public static OperandTile LoadAny(ArrayView<WordQuad> shared, int at, int own, int part, int extent) => Load(shared, at, own, part, extent);
 
+    public static int IsAcross => 0;
+
+    public static OperandCursor StartBlocks(WarpOperand operand, int batch, int first, int step)
+    {
+        int row = first + (Group.IdxX / Width), chunk = (step * Width) + (Group.IdxX % Width);
+        return new() { From = operand.At(batch, row, chunk), Mask = operand.Rows - row, Left = operand.Chunks - chunk };
+    }
+
+    public static void CopyBlocks(ArrayView<WordQuad> shared, int to, WarpOperand operand, OperandCursor cursor, int blocks)
+    {
+        int rows = GroupTile.Threads / Width, mask = cursor.Left > 0 ? OperandCursor.Bits(cursor.Mask, rows) : 0;
+        TensorCores.Copy(
+            ref shared[to], GroupTile.Threads, ref operand.Memory[0], cursor.From, rows * operand.PitchBytes, mask, 0, blocks * TensorCores.Side / rows);
+    }
+
     private static int Place(int row, int chunk) => (row * Width) + (chunk ^ (row % 8));
 }
 
@@ -210,6 +239,27 @@ internal readonly struct RowsAcross : IOperandLayout
 
     public static OperandTile LoadAny(ArrayView<WordQuad> shared, int at, int own, int part, int extent) =>
         Load(shared, at + (part * 16 * (extent / 8)), own, 0, extent);
+
+    public static int IsAcross => 1;
+
+    public static OperandCursor StartBlocks(WarpOperand operand, int batch, int first, int step)
+    {
+        const int width = WarpOperand.StepChunks;
+        int row = (step * Depth) + (Group.IdxX / width), chunk = (first / 8) + (Group.IdxX % width);
+        return new() { From = operand.At(batch, row, chunk), Mask = operand.Chunks - chunk, Left = operand.Rows - row };
+    }
+
+    public static void CopyBlocks(ArrayView<WordQuad> shared, int to, WarpOperand operand, OperandCursor cursor, int blocks)
+    {
+        const int width = WarpOperand.StepChunks;
+        int rows = GroupTile.Threads / width, mask = OperandCursor.Bits(cursor.Left, rows);
+        for (int block = 0; block < blocks; block++)
+        {
+            TensorCores.Copy(
+                ref shared[to + (block * TensorCores.BlockChunks)], GroupTile.Threads, ref operand.Memory[0], cursor.From + (block * 16 * width),
+                rows * operand.PitchBytes, cursor.Mask > block * width ? mask : 0, 0, Depth / rows);
+        }
+    }
 
     private static int Place(int row, int chunk, int extent) => (row * (extent / 8)) + (chunk ^ (row % 8));
 }

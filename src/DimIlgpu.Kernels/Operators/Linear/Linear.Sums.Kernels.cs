@@ -23,6 +23,16 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         return new(m, n, bias, c, start, this.isAligned, piece.Batch, row + (lane / 4), column, lane % 4);
     }
 
+    /// <summary>This thread's share of a part of 16 × 64 of its warp.</summary>
+    public LinearSums At<TTile>(WarpPiece piece, int part)
+        where TTile : struct, IWarpTile
+    {
+        int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
+        int row = (piece.Row * TTile.WarpRows * TensorCores.Side) + TTile.Row(warp, part);
+        int column = (piece.Column * TTile.WarpColumns * TensorCores.Side) + TTile.Column(warp, part);
+        return new(m, n, bias, c, start, this.isAligned, piece.Batch, row + (lane / 4), column, lane % 4);
+    }
+
     /// <summary>Writes a part.</summary>
     public void Keep<TTile>(int part, AccumulatorTile sums)
         where TTile : struct, IWarpTile
@@ -39,7 +49,7 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
     {
         ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
         long at = Place<TTile>(part, row);
-        int gap = Threads<TTile>();
+        int gap = TTile.Threads;
         return new()
         {
             C0 = quads[at],
@@ -53,12 +63,13 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         };
     }
 
-    private void Keep<TTile>(int part, int row, AccumulatorRow sums)
+    /// <summary>Writes 16 rows of a part.</summary>
+    public void Keep<TTile>(int part, int row, AccumulatorRow sums)
         where TTile : struct, IWarpTile
     {
         ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
         long at = Place<TTile>(part, row);
-        int gap = Threads<TTile>();
+        int gap = TTile.Threads;
         quads[at] = sums.C0;
         quads[at + gap] = sums.C1;
         quads[at + (2 * gap)] = sums.C2;
@@ -76,11 +87,8 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         return address % bytes == 0 && c.RowStride % elements == 0 && c.BatchStride % elements == 0;
     }
 
-    private static int Threads<TTile>()
-        where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
-
     private static long Place<TTile>(int part, int row)
-        where TTile : struct, IWarpTile => ((((long)part * 4) + row) * 8 * Threads<TTile>()) + Group.IdxX;
+        where TTile : struct, IWarpTile => ((((long)part * TTile.Parts) + row) * 8 * TTile.Threads) + Group.IdxX;
 }
 
 /// <summary>

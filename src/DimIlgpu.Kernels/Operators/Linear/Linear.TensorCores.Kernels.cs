@@ -28,8 +28,6 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
 {
     private const int Stages = 3;
 
-    public static int Threads => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
-
     public static int SharedBytes => Stages * StageChunks * 16;
 
     private static int Rows => TTile.WarpRows * TensorCores.Side;
@@ -42,9 +40,9 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
 
     private static int StageChunks => ChunksOfA + ChunksOfB;
 
-    private static int CopiesOfA => ChunksOfA / Threads;
+    private static int CopiesOfA => ChunksOfA / TTile.Threads;
 
-    private static int CopiesOfB => ChunksOfB / Threads;
+    private static int CopiesOfB => ChunksOfB / TTile.Threads;
 
     public void Execute()
     {
@@ -113,10 +111,10 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
     }
 
     private void CopyA(ArrayView<WordQuad> shared, int to, Feed feed, int first, int count) => TensorCores.Copy(
-        ref shared[to], Threads, ref a.Memory[0], feed.A.From, TLeft.Stride(a, Rows, Threads), TLeft.Mask(feed.A, Rows, Threads), first, count);
+        ref shared[to], TTile.Threads, ref a.Memory[0], feed.A.From, TLeft.Stride(a, Rows, TTile.Threads), TLeft.Mask(feed.A, Rows, TTile.Threads), first, count);
 
     private void CopyB(ArrayView<WordQuad> shared, int to, Feed feed) => TensorCores.Copy(
-        ref shared[to], Threads, ref b.Memory[0], feed.B.From, TRight.Stride(b, Columns, Threads), TRight.Mask(feed.B, Columns, Threads),
+        ref shared[to], TTile.Threads, ref b.Memory[0], feed.B.From, TRight.Stride(b, Columns, TTile.Threads), TRight.Mask(feed.B, Columns, TTile.Threads),
         0, CopiesOfB);
 
     private Feed Start(int piece)
@@ -124,8 +122,8 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
         WarpPiece work = schedule.Piece(piece);
         return new()
         {
-            A = TLeft.Start(a, work.Batch, work.Row * Rows, work.Step, Rows, Threads),
-            B = TRight.Start(b, work.Batch, work.Column * Columns, work.Step, Columns, Threads),
+            A = TLeft.Start(a, work.Batch, work.Row * Rows, work.Step, Rows, TTile.Threads),
+            B = TRight.Start(b, work.Batch, work.Column * Columns, work.Step, Columns, TTile.Threads),
             Piece = piece,
             Left = work.Steps,
         };
@@ -152,23 +150,22 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
     }
 }
 
-/// <summary>Adds up the parts of the tiles whose reduction was cut, in order: a group per tile and 16 of each warp's 64 rows.</summary>
+/// <summary>Adds up the parts of the tiles whose reduction was cut, in order: a group per tile and part of its warps.</summary>
+[KernelInstance(typeof(GroupTile))]
 [KernelInstance(typeof(LargeTile))]
 [KernelInstance(typeof(SmallTile))]
 internal readonly struct LinearFold<TTile>(WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
     where TTile : struct, IWarpTile
 {
-    public static int Threads => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
-
     public void Execute()
     {
-        int tile = Grid.IdxX, row = Grid.IdxY;
-        AccumulatorRow sums = pieces.Kept<TTile>(tile * schedule.Parts, row);
+        int tile = Grid.IdxX, ofWarp = Grid.IdxY;
+        AccumulatorRow sums = pieces.Kept<TTile>(tile * schedule.Parts, ofWarp);
         for (int part = 1; part < schedule.Parts; part++)
         {
-            sums = LinearSums.Add(sums, pieces.Kept<TTile>((tile * schedule.Parts) + part, row));
+            sums = LinearSums.Add(sums, pieces.Kept<TTile>((tile * schedule.Parts) + part, ofWarp));
         }
 
-        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0)).Store(sums, row);
+        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0), ofWarp).Store(sums, 0);
     }
 }

@@ -6,10 +6,10 @@ namespace DimIlgpu.Kernels;
 /// largest GPUs; a last round that would not fill them is cut along the reduction instead, and its parts are added up in a
 /// pass of their own.
 /// </remarks>
-/// <param name="IsLarge">256 × 128 instead of 128 × 128.</param>
+/// <param name="Tile">Which tile.</param>
 /// <param name="Whole">Tiles, the first ones, that are computed in one piece; at most all.</param>
 /// <param name="Parts">Parts of each of the others.</param>
-internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
+internal readonly record struct LinearPlan(LinearTile Tile, int Whole, int Parts)
 {
     // What the choice is made for: an H100. Elsewhere it is merely less even.
     private const int Multiprocessors = 132;
@@ -18,14 +18,17 @@ internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
 
     // Times, in those of a step of a multiprocessor's tiles: what a round adds to its steps, what the second pass costs at
     // least, and what it and the writing of its parts cost for each round.
-    private const double RoundOfLarge = 1.5, RoundOfSmall = 0.75, Fold = 5, FoldOfRound = 4;
+    private const double RoundOfLarge = 1.5, RoundOfSmall = 0.75, RoundOfGroups = 2.5, Fold = 5, FoldOfRound = 4;
 
     // A pair of small tiles reads more from the L2 and from shared memory than a large one.
     private const double StepOfSmall = 1.1;
 
+    // Half as many sums again, by instructions that are faster.
+    private const double StepOfGroups = 1;
+
     /// <summary>For a reduction of at most two steps: rows of tiles are walked along in runs, see <see cref="LinearShort{TRight}"/>.</summary>
     /// <param name="runs">Runs of a row; 0 for what the device has room for, which changes no sum.</param>
-    public static LinearPlan Short(int runs = 0) => new(IsLarge: false, Whole: runs, Parts: 0);
+    public static LinearPlan Short(int runs = 0) => new(LinearTile.Small, Whole: runs, Parts: 0);
 
     /// <summary>Whether it is <see cref="Short"/>.</summary>
     public bool IsShort => this.Parts == 0;
@@ -34,40 +37,50 @@ internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
     public static bool PaysToBeShort(int m, int n, int batch) =>
         WarpSchedule.Tiles<SmallTile>(m, n, batch) >= 4 * SmallTile.Together * Multiprocessors;
 
-    /// <summary>The plan for a result of m × n, for each of the batch.</summary>
-    public static LinearPlan For(int m, int n, int steps, int batch, bool isLargePossible)
+    /// <summary>The plan for a result of m × n, for each of the batch, with tiles up to <paramref name="largest"/>.</summary>
+    public static LinearPlan For(int m, int n, int steps, int batch, LinearTile largest)
     {
-        (LinearPlan plan, double cost) = Best<SmallTile>(m, n, steps, batch);
-        if (isLargePossible)
+        (LinearPlan plan, double cost) = Best<SmallTile>(LinearTile.Small, m, n, steps, batch);
+        if (largest >= LinearTile.Large)
         {
-            (LinearPlan large, double costOfLarge) = Best<LargeTile>(m, n, steps, batch);
-            plan = costOfLarge < cost ? large : plan;
+            (LinearPlan large, double costOfLarge) = Best<LargeTile>(LinearTile.Large, m, n, steps, batch);
+            (plan, cost) = costOfLarge < cost ? (large, costOfLarge) : (plan, cost);
+        }
+
+        if (largest >= LinearTile.Groups)
+        {
+            (LinearPlan groups, double costOfGroups) = Best<GroupTile>(LinearTile.Groups, m, n, steps, batch);
+            plan = costOfGroups < cost ? groups : plan;
         }
 
         return plan;
     }
 
-    private static (LinearPlan Plan, double Cost) Best<TTile>(int m, int n, int steps, int batch)
+    private static (LinearPlan Plan, double Cost) Best<TTile>(LinearTile tile, int m, int n, int steps, int batch)
         where TTile : struct, IWarpTile
     {
-        bool isLarge = typeof(TTile) == typeof(LargeTile);
         int slots = Multiprocessors * TTile.Together, tiles = WarpSchedule.Tiles<TTile>(m, n, batch);
-        double round = isLarge ? RoundOfLarge : RoundOfSmall, step = isLarge ? 1 : StepOfSmall;
+        (double step, double round) = tile switch
+        {
+            LinearTile.Small => (StepOfSmall, RoundOfSmall),
+            LinearTile.Large => (1, RoundOfLarge),
+            _ => (StepOfGroups, RoundOfGroups),
+        };
         int rounds = tiles / slots, rest = tiles % slots;
         double full = rounds * ((steps * step) + round);
         if (rest == 0)
         {
-            return (new(isLarge, tiles, 1), full);
+            return (new(tile, tiles, 1), full);
         }
 
-        (LinearPlan Plan, double Cost) best = (new(isLarge, tiles, 1), full + (steps * step) + round);
+        (LinearPlan Plan, double Cost) best = (new(tile, tiles, 1), full + (steps * step) + round);
         for (int parts = 2; parts <= Math.Min(MostParts, steps / FewestSteps); parts++)
         {
             int pieces = rest * parts, turns = (pieces + slots - 1) / slots;
             double cost = full + Fold + (turns * (((steps + parts - 1) / parts * step) + round)) + ((double)pieces / slots * FoldOfRound);
             if (cost < best.Cost)
             {
-                best = (new(isLarge, tiles - rest, parts), cost);
+                best = (new(tile, tiles - rest, parts), cost);
             }
         }
 
@@ -75,27 +88,60 @@ internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
     }
 }
 
-/// <summary>A tile of the result: a group's work, 64 × 64 to a warp.</summary>
+/// <summary>Which tile of the result a group computes, the larger ones possible on fewer devices.</summary>
+internal enum LinearTile
+{
+    /// <summary><see cref="SmallTile"/>.</summary>
+    Small,
+
+    /// <summary><see cref="LargeTile"/>.</summary>
+    Large,
+
+    /// <summary><see cref="GroupTile"/>.</summary>
+    Groups,
+}
+
+/// <summary>A tile of the result: a group's work, of which a thread has some parts of 16 × 64 with its warp.</summary>
 internal interface IWarpTile
 {
-    /// <summary>Rows of warps.</summary>
+    /// <summary>64 × 64 sums from top to bottom.</summary>
     static abstract int WarpRows { get; }
 
-    /// <summary>Warps of a row.</summary>
+    /// <summary>64 × 64 sums from left to right.</summary>
     static abstract int WarpColumns { get; }
+
+    /// <summary>Threads that compute it.</summary>
+    static abstract int Threads { get; }
+
+    /// <summary>Parts of 16 × 64 of a warp.</summary>
+    static abstract int Parts { get; }
 
     /// <summary>Groups that share a multiprocessor, by their registers and shared memory.</summary>
     static abstract int Together { get; }
+
+    /// <summary>The first row of a warp's part.</summary>
+    static abstract int Row(int warp, int part);
+
+    /// <summary>Its first column.</summary>
+    static abstract int Column(int warp, int part);
 }
 
-/// <summary>256 × 128 by eight warps, alone on a multiprocessor: the fewest bytes for each operation.</summary>
+/// <summary>256 × 128 by eight warps, alone on a multiprocessor: the fewest bytes for each operation of <c>mma</c>.</summary>
 internal readonly struct LargeTile : IWarpTile
 {
     public static int WarpRows => 4;
 
     public static int WarpColumns => 2;
 
+    public static int Threads => WarpRows * WarpColumns * TensorCores.Warp;
+
+    public static int Parts => TensorCores.Side / 16;
+
     public static int Together => 1;
+
+    public static int Row(int warp, int part) => (warp / WarpColumns * TensorCores.Side) + (16 * part);
+
+    public static int Column(int warp, int part) => warp % WarpColumns * TensorCores.Side;
 }
 
 /// <summary>128 × 128 by four warps, two groups on a multiprocessor: one can multiply while the other starts or stores.</summary>
@@ -105,7 +151,37 @@ internal readonly struct SmallTile : IWarpTile
 
     public static int WarpColumns => 2;
 
+    public static int Threads => WarpRows * WarpColumns * TensorCores.Warp;
+
+    public static int Parts => TensorCores.Side / 16;
+
     public static int Together => 2;
+
+    public static int Row(int warp, int part) => (warp / WarpColumns * TensorCores.Side) + (16 * part);
+
+    public static int Column(int warp, int part) => warp % WarpColumns * TensorCores.Side;
+}
+
+/// <summary>256 × 192 by two times four warps, alone on a multiprocessor of Hopper: a width that divides those of DiM-S, B and XL.</summary>
+internal readonly struct GroupTile : IWarpTile
+{
+    /// <summary>Rows.</summary>
+    public const int Height = 2 * TensorCores.GroupRows;
+
+    public static int WarpRows => Height / TensorCores.Side;
+
+    public static int WarpColumns => TensorCores.GroupColumns / TensorCores.Side;
+
+    public static int Threads => 2 * TensorCores.GroupWarps * TensorCores.Warp;
+
+    public static int Parts => 2 * WarpColumns;
+
+    public static int Together => 1;
+
+    public static int Row(int warp, int part) =>
+        (warp / TensorCores.GroupWarps * TensorCores.GroupRows) + (part / WarpColumns * TensorCores.Side) + (warp % TensorCores.GroupWarps * 16);
+
+    public static int Column(int warp, int part) => part % WarpColumns * TensorCores.Side;
 }
 
 /// <summary>The pieces of work of a product, in order: whole tiles, then the parts of the others.</summary>

@@ -97,15 +97,21 @@ internal static class LinearTensorCores
             return;
         }
 
-        bool isLargePossible = device.MostSharedMemory >= LinearWarps<TOperands, TLeft, TRight, LargeTile>.SharedBytes;
-        LinearPlan chosen = plan is { IsShort: false } other ? other : LinearPlan.For(m, n, steps, batch, isLargePossible);
-        if (chosen.IsLarge)
+        LinearTile largest = device.MostSharedMemory < LinearWarps<TOperands, TLeft, TRight, LargeTile>.SharedBytes ? LinearTile.Small
+            : device.HasWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
+            : LinearTile.Large;
+        LinearPlan chosen = plan is { IsShort: false } other ? other : LinearPlan.For(m, n, steps, batch, largest);
+        switch (chosen.Tile)
         {
-            Multiply<TOperands, TLeft, TRight, LargeTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
-        }
-        else
-        {
-            Multiply<TOperands, TLeft, TRight, SmallTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
+            case LinearTile.Groups:
+                MultiplyGroups<TLeft, TRight>(device, a, b, m, n, bias, c, batch, steps, chosen);
+                break;
+            case LinearTile.Large:
+                Multiply<TOperands, TLeft, TRight, LargeTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
+                break;
+            default:
+                Multiply<TOperands, TLeft, TRight, SmallTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
+                break;
         }
     }
 
@@ -116,21 +122,45 @@ internal static class LinearTensorCores
         where TRight : struct, IOperandLayout
         where TTile : struct, IWarpTile
     {
+        (WarpSchedule schedule, LinearPieces pieces) = Cut<TTile>(device, m, n, bias, c, batch, steps, plan);
+        device.Warps(
+            new LinearWarps<TOperands, TLeft, TRight, TTile>(a, b, schedule, pieces),
+            Groups<TTile>(device, schedule), TTile.Threads, LinearWarps<TOperands, TLeft, TRight, TTile>.SharedBytes);
+        Fold<TTile>(device, schedule, pieces);
+    }
+
+    private static void MultiplyGroups<TLeft, TRight>(
+        Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int steps, LinearPlan plan)
+        where TLeft : struct, IOperandLayout
+        where TRight : struct, IOperandLayout
+    {
+        (WarpSchedule schedule, LinearPieces pieces) = Cut<GroupTile>(device, m, n, bias, c, batch, steps, plan);
+        device.Warps(
+            new LinearGroups<TLeft, TRight>(a, b, schedule, pieces),
+            Groups<GroupTile>(device, schedule), GroupTile.Threads, LinearGroups<TLeft, TRight>.SharedBytes);
+        Fold<GroupTile>(device, schedule, pieces);
+    }
+
+    private static (WarpSchedule Schedule, LinearPieces Pieces) Cut<TTile>(
+        Device device, int m, int n, Tensor? bias, Sink c, int batch, int steps, LinearPlan plan)
+        where TTile : struct, IWarpTile
+    {
         WarpSchedule schedule = WarpSchedule.For<TTile>(m, n, batch, steps, plan);
         Floats parts = schedule.Cut == 0
             ? default
             : device.Scratch.Rent(new((long)schedule.Cut * schedule.Parts, LinearPieces.PartLength<TTile>())).Memory;
-        LinearPieces pieces = Pieces(m, n, bias, c, parts);
-        device.Warps(
-            new LinearWarps<TOperands, TLeft, TRight, TTile>(a, b, schedule, pieces),
-            new Index3D(Math.Min(schedule.Pieces, TTile.Together * device.Accelerator.NumMultiprocessors), 1, 1),
-            LinearWarps<TOperands, TLeft, TRight, TTile>.Threads,
-            LinearWarps<TOperands, TLeft, TRight, TTile>.SharedBytes);
+        return (schedule, Pieces(m, n, bias, c, parts));
+    }
+
+    private static Index3D Groups<TTile>(Device device, WarpSchedule schedule)
+        where TTile : struct, IWarpTile => new(Math.Min(schedule.Pieces, TTile.Together * device.Accelerator.NumMultiprocessors), 1, 1);
+
+    private static void Fold<TTile>(Device device, WarpSchedule schedule, LinearPieces pieces)
+        where TTile : struct, IWarpTile
+    {
         if (schedule.Cut > 0)
         {
-            const int sixteens = TensorCores.Side / 16;
-            device.Warps(
-                new LinearFold<TTile>(schedule, pieces), new Index3D(schedule.Cut, sixteens, 1), LinearFold<TTile>.Threads);
+            device.Warps(new LinearFold<TTile>(schedule, pieces), new Index3D(schedule.Cut, TTile.Parts, 1), TTile.Threads);
         }
     }
 

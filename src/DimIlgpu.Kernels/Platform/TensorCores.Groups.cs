@@ -1,0 +1,98 @@
+using System.Runtime.CompilerServices;
+using ILGPU.IR.Intrinsics;
+
+namespace DimIlgpu.Kernels;
+
+/// <summary>What Hopper's tensor cores do for four warps at once, reading both operands from shared memory; PTX for <see cref="GroupTarget"/>.</summary>
+/// <remarks>
+/// Operands are bfloat16 in blocks of 8 KB: 64 rows × 64 of the reduction, in shared memory by rows of 128 bytes, whose chunk c
+/// of row r stands at c ^ (r % 8), each block from a multiple of 1024 bytes on. Where the operand's rows lie across the
+/// reduction a block's rows are those of the reduction. The sums stay where the tensor cores add to them, registers that no
+/// variable names: moved from one to another, each product would wait for the one before.
+/// </remarks>
+internal static unsafe partial class TensorCores
+{
+    /// <summary>The chips that have these instructions.</summary>
+    public const string GroupTarget = "sm_90a";
+
+    /// <summary>Warps that multiply together.</summary>
+    public const int GroupWarps = 4;
+
+    /// <summary>Rows of the sums of four warps.</summary>
+    public const int GroupRows = 128;
+
+    /// <summary>Columns of the sums of four warps.</summary>
+    public const int GroupColumns = 192;
+
+    /// <summary>Chunks of 16 bytes of a block of an operand.</summary>
+    public const int BlockChunks = Side * 8;
+
+    private const int BlockBytes = BlockChunks * 16;
+    private const int GroupSumsLength = GroupRows * GroupColumns / (GroupWarps * Warp);
+
+    [ThreadStatic]
+    private static float[]? groupSums;
+
+    /// <summary>Makes room for the sums of four warps; once, before all else of these.</summary>
+    [IntrinsicImplementation]
+    public static void BeginGroup() => groupSums = new float[GroupSumsLength];
+
+    /// <summary>Sets the sums to 0. Where the tensor cores were told to begin anew instead, ptxas would keep the old ones until then.</summary>
+    [IntrinsicImplementation]
+    public static void ClearGroup() => groupSums.AsSpan().Clear();
+
+    /// <summary>Lets what the thread's finished copies brought be read by products, after a barrier.</summary>
+    [IntrinsicImplementation]
+    public static void PublishCopies()
+    {
+        // The copies are in memory that everybody sees.
+    }
+
+    /// <summary>Starts adding a bᵀ to the sums, over 64 of the reduction, as one group of products.</summary>
+    /// <param name="a">Two blocks, the 128 rows of these warps.</param>
+    /// <param name="b">Three blocks, 192 rows.</param>
+    /// <param name="isAcrossA">1 where the left operand's rows lie across the reduction, a constant.</param>
+    /// <param name="isAcrossB">1 where those of the right operand do, a constant.</param>
+    [IntrinsicImplementation]
+    public static void MultiplyGroup(ref WordQuad a, ref WordQuad b, int isAcrossA, int isAcrossB)
+    {
+        ushort* left = (ushort*)Unsafe.AsPointer(ref a), right = (ushort*)Unsafe.AsPointer(ref b);
+        int warp = ILGPU.Group.IdxX / Warp % GroupWarps, lane = ILGPU.Warp.LaneIdx;
+        for (int i = 0; i < GroupSumsLength; i++)
+        {
+            // As mma spreads them: tiles of 16 × 8, (row, column), then the next column, then both eight rows below.
+            int tile = i / 4 % (GroupColumns / 8), block = i / (GroupSumsLength / 2);
+            int row = (block * Side) + (warp * 16) + (lane / 4) + (i % 4 / 2 * 8), column = (tile * 8) + (lane % 4 * 2) + (i % 2);
+            float sum = groupSums![i];
+            for (int k = 0; k < Side; k++)
+            {
+                sum += BitConverter.Int32BitsToSingle(left[InBlock(row, k, isAcrossA)] << 16) *
+                    BitConverter.Int32BitsToSingle(right[InBlock(column, k, isAcrossB)] << 16);
+            }
+
+            groupSums![i] = sum;
+        }
+    }
+
+    /// <summary>Waits until no more than the <paramref name="pending"/> last groups of products, a constant, are unfinished.</summary>
+    [IntrinsicImplementation]
+    public static void AwaitProducts(int pending) => _ = pending;
+
+    /// <summary>Of the finished sums 16 rows × 64 columns: 64 rows of the first or second block, 16 of which each warp has.</summary>
+    /// <param name="block">Which 64 rows, a constant.</param>
+    /// <param name="part">Which 64 columns, a constant.</param>
+    [IntrinsicImplementation]
+    public static AccumulatorRow GroupSums(int block, int part)
+    {
+        AccumulatorRow sums = default;
+        groupSums.AsSpan((block * GroupSumsLength / 2) + (part * 32), 32).CopyTo(new Span<float>(&sums, 32));
+        return sums;
+    }
+
+    /// <summary>Elements from the beginning of the first block to one of a row and a place of the reduction.</summary>
+    private static int InBlock(int row, int k, int isAcross)
+    {
+        (int line, int at) = isAcross != 0 ? (k, row % Side) : (row % Side, k);
+        return (row / Side * BlockBytes / 2) + (line * Side) + (((at / 8) ^ (line % 8)) * 8) + (at % 8);
+    }
+}
