@@ -18,17 +18,31 @@ public static class KernelCheck
     /// <summary>Checks the products, the scan and the operators bound by memory, forward and backward; the last with the device's activations.</summary>
     /// <param name="device">Where to run.</param>
     public static IEnumerable<CheckedResult> Run(Device device) =>
-        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. Scan(device, 2, 300, 160), .. Convolution(device),
+        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. GroupProducts(device), .. Scan(device, 2, 300, 160), .. Convolution(device),
             .. Convolution(device, chunk: 64), .. Norm(device), .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
 
-    private static CheckedResult[] Products(Device device, int m, int n, int k, int batch)
+    // What only large results choose by themselves: whole tiles, several to a group, and tiles in parts.
+    private static IEnumerable<CheckedResult> GroupProducts(Device device) => device.HasWarpGroups && device.MatrixPrecision == MatrixPrecision.BFloat16
+        ? new LinearPlan[] { new(LinearTile.Groups, int.MaxValue, 1), new(LinearTile.Groups, 3, 4) }.SelectMany(plan => Products(device, 530, 400, 584, 2, plan))
+        : [];
+
+    private static CheckedResult[] Products(Device device, int m, int n, int k, int batch, LinearPlan? plan = null)
     {
         using Arena arena = new(device);
         double[] x = Random(1, batch * m * k), w = Random(2, batch * n * k), dy = Random(3, batch * m * n);
         Tensor xs = Upload(arena, x, k), ws = Upload(arena, w, k), dys = Upload(arena, dy, n);
         Tensor y = Poisoned(arena, dys.Shape), dx = Poisoned(arena, xs.Shape), dw = Poisoned(arena, ws.Shape);
-        Linear.Forward(device, xs, ws, null, y, batch);
-        Linear.Backward(device, xs, ws, dys, new(dx, Add: false), new(dw, Add: false), null, batch);
+        if (plan is null)
+        {
+            Linear.Forward(device, xs, ws, null, y, batch);
+            Linear.Backward(device, xs, ws, dys, new(dx, Add: false), new(dw, Add: false), null, batch);
+        }
+        else
+        {
+            LinearTensorCores.Forward(device, xs, ws, null, y, batch, plan);
+            LinearTensorCores.Backward(device, xs, ws, dys, new(dx, Add: false), new(dw, Add: false), batch, plan);
+        }
+
         double[][] gradients = LinearReference.Adjoint(x, w, dy, batch, m, n, k);
         double limit = device.MatrixPrecision switch
         {
@@ -36,7 +50,7 @@ public static class KernelCheck
             MatrixPrecision.TensorFloat32 => 2e-3,
             _ => 1e-5,
         };
-        string name = $"linear {batch}×{m}×{n}×{k}";
+        string name = $"linear {batch}×{m}×{n}×{k}{(plan is { } cut ? $" {cut}" : "")}";
         return
         [
             Compare($"{name} y", y, LinearReference.Forward(x, w, null, batch, m, n, k), limit),

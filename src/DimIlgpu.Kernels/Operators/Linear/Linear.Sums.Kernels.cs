@@ -23,15 +23,15 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         return new(m, n, bias, c, start, this.isAligned, piece.Batch, row + (lane / 4), column, lane % 4);
     }
 
-    /// <summary>This thread's share of a part of 16 × 64 of its warp.</summary>
-    public LinearSums At<TTile>(WarpPiece piece, int part)
-        where TTile : struct, IWarpTile
-    {
-        int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
-        int row = (piece.Row * TTile.WarpRows * TensorCores.Side) + TTile.Row(warp, part);
-        int column = (piece.Column * TTile.WarpColumns * TensorCores.Side) + TTile.Column(warp, part);
-        return new(m, n, bias, c, start, this.isAligned, piece.Batch, row + (lane / 4), column, lane % 4);
-    }
+    /// <summary>A thread's share of 16 × 64.</summary>
+    /// <param name="piece">The tile.</param>
+    /// <param name="row">Its first row, from the tile's first.</param>
+    /// <param name="column">The first column, likewise.</param>
+    /// <param name="pair">Which of four pairs of 8 columns it has.</param>
+    public LinearSums At<TTile>(WarpPiece piece, int row, int column, int pair)
+        where TTile : struct, IWarpTile => new(
+            m, n, bias, c, start, this.isAligned, piece.Batch, (piece.Row * TTile.WarpRows * TensorCores.Side) + row,
+            (piece.Column * TTile.WarpColumns * TensorCores.Side) + column, pair);
 
     /// <summary>Writes a part.</summary>
     public void Keep<TTile>(int part, AccumulatorTile sums)

@@ -33,6 +33,7 @@ internal readonly struct LinearGroups<TLeft, TRight>(WarpOperand a, WarpOperand 
         ArrayView<WordQuad> shared = SharedMemory.GetDynamic<WordQuad>();
         int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp, to = Group.IdxX ^ (Group.IdxX / WarpOperand.StepChunks % 8);
         int ownA = warp / TensorCores.GroupWarps * (TensorCores.GroupRows / TensorCores.Side) * TensorCores.BlockChunks;
+        int row = GroupTile.Row(warp, 0) + (lane / 4), pair = lane % 4;
         TensorCores.BeginGroup();
         Feed feed = this.Start(Grid.IdxX);
         for (int ahead = 0; ahead < 2; ahead++)
@@ -61,22 +62,22 @@ internal readonly struct LinearGroups<TLeft, TRight>(WarpOperand a, WarpOperand 
             }
 
             TensorCores.AwaitProducts(0);
-            this.Store(piece, warp, 0, TensorCores.GroupSums(0, 0));
-            this.Store(piece, warp, 1, TensorCores.GroupSums(0, 1));
-            this.Store(piece, warp, 2, TensorCores.GroupSums(0, 2));
-            this.Store(piece, warp, 3, TensorCores.GroupSums(1, 0));
-            this.Store(piece, warp, 4, TensorCores.GroupSums(1, 1));
-            this.Store(piece, warp, 5, TensorCores.GroupSums(1, 2));
+            this.Store(piece, 0, row, pair, TensorCores.GroupSums(0, 0));
+            this.Store(piece, 1, row, pair, TensorCores.GroupSums(0, 1));
+            this.Store(piece, 2, row, pair, TensorCores.GroupSums(0, 2));
+            this.Store(piece, 3, row, pair, TensorCores.GroupSums(1, 0));
+            this.Store(piece, 4, row, pair, TensorCores.GroupSums(1, 1));
+            this.Store(piece, 5, row, pair, TensorCores.GroupSums(1, 2));
         }
     }
 
     private static int After(int stage) => stage == (Stages - 1) * StageChunks ? 0 : stage + StageChunks;
 
-    private void Store(int piece, int warp, int part, AccumulatorRow sums)
+    private void Store(int piece, int part, int row, int pair, AccumulatorRow sums)
     {
         if (piece < schedule.Whole)
         {
-            pieces.At<GroupTile>(schedule.Piece(piece), part).Store(sums, 0);
+            pieces.At<GroupTile>(schedule.Piece(piece), row + GroupTile.Row(0, part), GroupTile.Column(0, part), pair).Store(sums, 0);
         }
         else
         {

@@ -159,13 +159,14 @@ internal readonly struct LinearFold<TTile>(WarpSchedule schedule, LinearPieces p
 {
     public void Execute()
     {
-        int tile = Grid.IdxX, ofWarp = Grid.IdxY;
+        int tile = Grid.IdxX, ofWarp = Grid.IdxY, warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
         AccumulatorRow sums = pieces.Kept<TTile>(tile * schedule.Parts, ofWarp);
         for (int part = 1; part < schedule.Parts; part++)
         {
             sums = LinearSums.Add(sums, pieces.Kept<TTile>((tile * schedule.Parts) + part, ofWarp));
         }
 
-        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0), ofWarp).Store(sums, 0);
+        WarpPiece whole = schedule.At(schedule.Whole + tile, 0, 0);
+        pieces.At<TTile>(whole, TTile.Row(warp, ofWarp) + (lane / 4), TTile.Column(warp, ofWarp), lane % 4).Store(sums, 0);
     }
 }

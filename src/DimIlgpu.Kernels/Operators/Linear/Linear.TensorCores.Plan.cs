@@ -190,10 +190,15 @@ internal readonly struct WarpSchedule(int rowTiles, int columnTiles, int tiles, 
     // Rows of tiles that are walked through together, so that what a round reads stays in the L2.
     private const int Band = 8;
 
-    private readonly int rowTiles = rowTiles;
-    private readonly int columnTiles = columnTiles;
     private readonly int tiles = tiles;
     private readonly int steps = steps;
+
+    // A band is Band rows of tiles, the last one what is left of them.
+    private readonly int wholeBands = rowTiles / Band;
+    private readonly Divisor ofBatch = new(rowTiles * columnTiles);
+    private readonly Divisor ofBand = new(Band * columnTiles);
+    private readonly Divisor ofLastBand = new(Math.Max(rowTiles % Band, 1));
+    private readonly Divisor inParts = new(Math.Max(parts, 1));
 
     /// <summary>Tiles in one piece.</summary>
     public readonly int Whole = whole;
@@ -224,18 +229,20 @@ internal readonly struct WarpSchedule(int rowTiles, int columnTiles, int tiles, 
         return cut < 0
             ? this.At(piece, 0, this.steps)
             : this.At(
-                this.Whole + (cut / this.Parts),
-                this.steps * (cut % this.Parts) / this.Parts,
-                this.steps * ((cut % this.Parts) + 1) / this.Parts);
+                this.Whole + this.inParts.Quotient(cut),
+                this.inParts.Quotient(this.steps * this.inParts.Remainder(cut)),
+                this.inParts.Quotient(this.steps * (this.inParts.Remainder(cut) + 1)));
     }
 
     /// <summary>Where a tile lies.</summary>
     public WarpPiece At(int tile, int step, int end)
     {
-        int ofBatch = this.rowTiles * this.columnTiles, batch = tile / ofBatch, at = tile % ofBatch;
-        int band = at / (Band * this.columnTiles), inBand = at % (Band * this.columnTiles);
-        int height = Math.Min(Band, this.rowTiles - (band * Band));
-        return new() { Batch = batch, Row = (band * Band) + (inBand % height), Column = inBand / height, Step = step, Steps = end - step };
+        int batch = this.ofBatch.Quotient(tile), at = tile - (batch * this.ofBatch.Value);
+        int band = this.ofBand.Quotient(at), inBand = at - (band * this.ofBand.Value);
+        bool isWhole = band < this.wholeBands;
+        int column = isWhole ? inBand / Band : this.ofLastBand.Quotient(inBand);
+        int row = (band * Band) + inBand - (column * (isWhole ? Band : this.ofLastBand.Value));
+        return new() { Batch = batch, Row = row, Column = column, Step = step, Steps = end - step };
     }
 
     private static int RowTiles<TTile>(int m)
