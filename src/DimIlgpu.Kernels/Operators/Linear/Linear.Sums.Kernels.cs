@@ -9,6 +9,9 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
     // Whether 8 bfloat16 or 2 floats of C, the first of a column that they divide, can be written as one.
     private readonly int isAligned = IsAligned(c) ? 1 : 0;
 
+    // Whether 8 of either can be written as one or two, the first of a column that they divide.
+    private readonly int areEights = AreEights(c) ? 1 : 0;
+
     /// <summary>Floats that a part of a tile takes.</summary>
     public static int PartLength<TTile>()
         where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Side * TensorCores.Side;
@@ -78,6 +81,94 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         quads[at + (5 * gap)] = sums.C5;
         quads[at + (6 * gap)] = sums.C6;
         quads[at + (7 * gap)] = sums.C7;
+    }
+
+    /// <summary>Rows of C from one on, at most the 16 of a warp.</summary>
+    public int RowsFrom(int row) => Math.Min(m - row, 16);
+
+    /// <summary>Writes 8 adjacent sums of a row, the first of a column that 8 divides, after adding the bias or what is there.</summary>
+    public void Store(int batch, int row, int column, FloatQuad first, FloatQuad second)
+    {
+        if (column >= n)
+        {
+            return;
+        }
+
+        long at = (batch * c.BatchStride) + (row * c.RowStride) + column;
+        bool isWhole = this.areEights != 0 && column + 7 < n;
+        if (start == LinearStart.Bias)
+        {
+            long shift = (batch * bias.BatchStride) + column;
+            first += Read(bias.Memory, shift, n - column);
+            second += Read(bias.Memory, shift + 4, n - column - 4);
+        }
+
+        if (isWhole && c.Memory.IsNarrow != 0)
+        {
+            ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>();
+            if (start == LinearStart.Add)
+            {
+                WordQuad before = to[at / 8];
+                first += Widen(before.X, before.Y);
+                second += Widen(before.Z, before.W);
+            }
+
+            to[at / 8] = BFloat16Operands.Round(first, second);
+        }
+        else if (isWhole)
+        {
+            ArrayView<FloatQuad> to = c.Memory.View.Cast<FloatQuad>();
+            if (start == LinearStart.Add)
+            {
+                FloatQuad before = to[at / 4], after = to[(at / 4) + 1];
+                first += before;
+                second += after;
+            }
+
+            to[at / 4] = first;
+            to[(at / 4) + 1] = second;
+        }
+        else
+        {
+            this.StoreFew(at, n - column, first);
+            this.StoreFew(at + 4, n - column - 4, second);
+        }
+    }
+
+    private void StoreFew(long at, int count, FloatQuad sums)
+    {
+        if (start == LinearStart.Add)
+        {
+            sums += Read(c.Memory, at, count);
+        }
+
+        Write(c.Memory, at, count, 0, sums.X);
+        Write(c.Memory, at, count, 1, sums.Y);
+        Write(c.Memory, at, count, 2, sums.Z);
+        Write(c.Memory, at, count, 3, sums.W);
+    }
+
+    private static void Write(Floats memory, long at, int count, int i, float sum)
+    {
+        if (i < count)
+        {
+            ThreadLane.Store(memory, at + i, new(sum));
+        }
+    }
+
+    private static FloatQuad Read(Floats memory, long at, int count) => new(
+        count > 0 ? ThreadLane.Read(memory, at) : 0f, count > 1 ? ThreadLane.Read(memory, at + 1) : 0f,
+        count > 2 ? ThreadLane.Read(memory, at + 2) : 0f, count > 3 ? ThreadLane.Read(memory, at + 3) : 0f);
+
+    private static FloatQuad Widen(int first, int second) => new(
+        Interop.IntAsFloat((uint)first << 16), Interop.IntAsFloat((uint)first & 0xFFFF0000),
+        Interop.IntAsFloat((uint)second << 16), Interop.IntAsFloat((uint)second & 0xFFFF0000));
+
+    private static bool AreEights(Matrix c)
+    {
+        nint address = c.Memory.IsNarrow != 0 ? c.Memory.Halves.LoadEffectiveAddressAsPtr() : c.Memory.View.LoadEffectiveAddressAsPtr();
+        int elements = c.Memory.IsNarrow != 0 ? 8 : 4;
+        return address % 16 == 0 && c.RowStride % elements == 0 && c.BatchStride % elements == 0;
     }
 
     private static bool IsAligned(Matrix c)

@@ -31,9 +31,8 @@ internal readonly struct LinearGroups<TLeft, TRight>(WarpOperand a, WarpOperand 
     public void Execute()
     {
         ArrayView<WordQuad> shared = SharedMemory.GetDynamic<WordQuad>();
-        int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp, to = Group.IdxX ^ (Group.IdxX / WarpOperand.StepChunks % 8);
+        int warp = Group.IdxX / TensorCores.Warp, to = Group.IdxX ^ (Group.IdxX / WarpOperand.StepChunks % 8);
         int ownA = warp / TensorCores.GroupWarps * (TensorCores.GroupRows / TensorCores.Side) * TensorCores.BlockChunks;
-        int row = GroupTile.Row(warp, 0) + (lane / 4), pair = lane % 4;
         TensorCores.BeginGroup();
         Feed feed = this.Start(Grid.IdxX);
         for (int ahead = 0; ahead < 2; ahead++)
@@ -62,28 +61,34 @@ internal readonly struct LinearGroups<TLeft, TRight>(WarpOperand a, WarpOperand 
             }
 
             TensorCores.AwaitProducts(0);
-            this.Store(piece, 0, row, pair, TensorCores.GroupSums(0, 0));
-            this.Store(piece, 1, row, pair, TensorCores.GroupSums(0, 1));
-            this.Store(piece, 2, row, pair, TensorCores.GroupSums(0, 2));
-            this.Store(piece, 3, row, pair, TensorCores.GroupSums(1, 0));
-            this.Store(piece, 4, row, pair, TensorCores.GroupSums(1, 1));
-            this.Store(piece, 5, row, pair, TensorCores.GroupSums(1, 2));
+            if (piece < schedule.Whole)
+            {
+                // The stages of the last two steps are free until the next barrier, but the other four warps may still read them.
+                Group.Barrier();
+                int place = (warp < TensorCores.GroupWarps ? free : After(free)) + (warp % TensorCores.GroupWarps * LinearStage.Chunks);
+                LinearStage rows = new(shared.SubView(place, LinearStage.Chunks), pieces, schedule.Piece(piece), GroupTile.Row(warp, 0));
+                rows.Stage(0, TensorCores.GroupSums(0, 0));
+                rows.Stage(1, TensorCores.GroupSums(0, 1));
+                rows.Stage(2, TensorCores.GroupSums(0, 2));
+                rows.Store(0);
+                rows.Stage(0, TensorCores.GroupSums(1, 0));
+                rows.Stage(1, TensorCores.GroupSums(1, 1));
+                rows.Stage(2, TensorCores.GroupSums(1, 2));
+                rows.Store(TensorCores.Side);
+            }
+            else
+            {
+                pieces.Keep<GroupTile>(piece - schedule.Whole, 0, TensorCores.GroupSums(0, 0));
+                pieces.Keep<GroupTile>(piece - schedule.Whole, 1, TensorCores.GroupSums(0, 1));
+                pieces.Keep<GroupTile>(piece - schedule.Whole, 2, TensorCores.GroupSums(0, 2));
+                pieces.Keep<GroupTile>(piece - schedule.Whole, 3, TensorCores.GroupSums(1, 0));
+                pieces.Keep<GroupTile>(piece - schedule.Whole, 4, TensorCores.GroupSums(1, 1));
+                pieces.Keep<GroupTile>(piece - schedule.Whole, 5, TensorCores.GroupSums(1, 2));
+            }
         }
     }
 
     private static int After(int stage) => stage == (Stages - 1) * StageChunks ? 0 : stage + StageChunks;
-
-    private void Store(int piece, int part, int row, int pair, AccumulatorRow sums)
-    {
-        if (piece < schedule.Whole)
-        {
-            pieces.At<GroupTile>(schedule.Piece(piece), row + GroupTile.Row(0, part), GroupTile.Column(0, part), pair).Store(sums, 0);
-        }
-        else
-        {
-            pieces.Keep<GroupTile>(piece - schedule.Whole, part, sums);
-        }
-    }
 
     private void Copy(ArrayView<WordQuad> shared, int to, Feed feed)
     {
@@ -122,5 +127,81 @@ internal readonly struct LinearGroups<TLeft, TRight>(WarpOperand a, WarpOperand 
     {
         public OperandCursor A, B;
         public int Piece, Left;
+    }
+}
+
+/// <summary>Where a warp's 16 × 192 sums become rows, of which its threads write 8 adjacent columns at a time.</summary>
+internal readonly struct LinearStage
+{
+    /// <summary>Chunks of 16 bytes of shared memory that a warp has.</summary>
+    public const int Chunks = 14 * 1024 / 16;
+
+    private const int Eights = TensorCores.GroupColumns / 8;
+
+    // Eight rows of pairs meet all banks where rows are 32 bytes longer than a multiple of 128.
+    private const int Pitch = (TensorCores.GroupColumns / 4) + 2;
+
+    private readonly ArrayView<FloatQuad> quads;
+    private readonly LinearPieces pieces;
+    private readonly int batch;
+    private readonly int row;
+    private readonly int column;
+
+    /// <param name="shared">The warp's memory.</param>
+    /// <param name="pieces">Where the rows go.</param>
+    /// <param name="piece">The tile.</param>
+    /// <param name="row">The warp's first row of it.</param>
+    public LinearStage(ArrayView<WordQuad> shared, LinearPieces pieces, WarpPiece piece, int row)
+    {
+        this.quads = shared.Cast<FloatQuad>();
+        this.pieces = pieces;
+        this.batch = piece.Batch;
+        this.row = (piece.Row * GroupTile.Height) + row;
+        this.column = piece.Column * TensorCores.GroupColumns;
+    }
+
+    /// <summary>Lays out 64 columns, the <paramref name="part"/>th, a constant.</summary>
+    /// <remarks>Quad q of a row stands at q ^ (q / 8 % 2), so that those who read every other one do not meet in a bank either.</remarks>
+    public void Stage(int part, AccumulatorRow sums)
+    {
+        int lane = Group.IdxX % TensorCores.Warp, pair = lane % 4;
+
+        // Views that start where this thread writes: what is added to them is constant.
+        ArrayView<FloatPair> own = this.quads.Cast<FloatPair>().SubView(lane / 4 * 2 * Pitch);
+        ArrayView<FloatPair> even = own.SubView(pair), odd = own.SubView(pair ^ 2);
+        Put(even, part * 32, sums.C0);
+        Put(even, (part * 32) + 4, sums.C1);
+        Put(even, (part * 32) + 8, sums.C2);
+        Put(even, (part * 32) + 12, sums.C3);
+        Put(odd, (part * 32) + 16, sums.C4);
+        Put(odd, (part * 32) + 20, sums.C5);
+        Put(odd, (part * 32) + 24, sums.C6);
+        Put(odd, (part * 32) + 28, sums.C7);
+    }
+
+    /// <summary>Writes the rows, so many below the warp's first.</summary>
+    public void Store(int below)
+    {
+        Warp.Barrier();
+        int lane = Group.IdxX % TensorCores.Warp, eight = lane % Eights, rows = this.pieces.RowsFrom(this.row + below);
+
+        // Up to a number that the compiler does not know: unrolled, what each turn needs would be kept all along.
+        for (int down = lane / Eights; down < rows;)
+        {
+            int at = (down * Pitch) + (2 * eight), turned = eight / 4 % 2;
+            this.pieces.Store(
+                this.batch, this.row + below + down, this.column + (8 * eight), this.quads[at + turned], this.quads[at + 1 - turned]);
+            bool wraps = eight + TensorCores.Warp >= 2 * Eights;
+            down += wraps ? 2 : 1;
+            eight += TensorCores.Warp - (wraps ? 2 * Eights : Eights);
+        }
+
+        Warp.Barrier();
+    }
+
+    private static void Put(ArrayView<FloatPair> own, int at, FloatQuad sums)
+    {
+        own[at] = new() { X = sums.X, Y = sums.Y };
+        own[at + (8 * 2 * Pitch)] = new() { X = sums.Z, Y = sums.W };
     }
 }
