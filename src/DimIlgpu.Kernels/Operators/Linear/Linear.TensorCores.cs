@@ -98,7 +98,7 @@ internal static class LinearTensorCores
         }
 
         LinearTile largest = device.MostSharedMemory < LinearWarps<TOperands, TLeft, TRight, LargeTile>.SharedBytes ? LinearTile.Small
-            : device.HasWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
+            : device.UsesWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
             : LinearTile.Large;
         LinearPlan chosen = plan is { IsShort: false } other ? other : LinearPlan.For(m, n, steps, batch, largest);
         switch (chosen.Tile)
