@@ -75,7 +75,7 @@ internal interface ITileKernel
 {
     /// <summary>Computes tile <paramref name="tile"/>.</summary>
     /// <param name="tile">Which tile.</param>
-    /// <param name="worker">Which of <c>Device.Workers</c> runs it: tiles of one worker run one after another and may share scratch memory.</param>
-    void Execute<TLane>(long tile, int worker)
+    /// <param name="thread">Which of <c>Device.Threads</c> runs it: tiles of one thread run one after another and may share scratch memory.</param>
+    void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>;
 }
