@@ -44,12 +44,6 @@ internal readonly struct LinearGrid(int rows, int vectors, int rowTiles, int col
             return new(p.M, vectors, runs, Math.Clamp(each / runs, 1, panels));
         }
 
-        if (longest == 1 && p.M > FewestRows && p.K < p.N && panels >= each)
-        {
-            // Every tile meets all of A, which is small, and packs its own part of B: no line of it travels.
-            return new(p.M, vectors, 1, Math.Min(panels, 2 * each));
-        }
-
         int rowTiles = Math.Max(Math.Clamp(p.M / FewestRows, 1, each), longest);
         int columnTiles = Math.Max((each + rowTiles - 1) / rowTiles, (p.N + WidestRun - 1) / WidestRun);
         return new(p.M, vectors, rowTiles, Math.Min(columnTiles, panels));

@@ -21,7 +21,7 @@ internal readonly struct LinearPanels(
     private const int MostDepth = 6144;
 
     // To pack an element and read it twice takes longer than to read it twice where it is.
-    private const int FewPanels = 4;
+    private const int FewPanels = 2;
 
     // Multiply-adds below which a second thread costs more than it saves: the lines that both touch have to travel.
     private const long WorthSharing = 1 << 18;
