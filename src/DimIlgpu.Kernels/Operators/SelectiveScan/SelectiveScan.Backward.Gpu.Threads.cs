@@ -186,6 +186,8 @@ internal struct ScanOwner<TFour, TWidth>
     private WordQuad u;
     private WordQuad delta;
     private WordQuad dy;
+    private FloatQuad d;
+    private FloatQuad dD;
 
     private readonly ScanAdjoint s;
     private readonly long start;
@@ -206,9 +208,11 @@ internal struct ScanOwner<TFour, TWidth>
         this.u = default;
         this.delta = default;
         this.dy = default;
+        this.d = default;
+        this.dD = default;
         this.s = s;
-        this.start = (place.Row(token) * e) + column;
-        this.step = (int)place.Stride * e;
+        this.start = ((place.Row(token) * e) + column) / TFour.Unit;
+        this.step = (int)place.Stride * e / TFour.Unit;
         this.length = place.Length - token;
         this.count = owns ? e - column : int.MinValue;
         this.first = first;
@@ -221,6 +225,13 @@ internal struct ScanOwner<TFour, TWidth>
         this.u = TFour.Load(this.s.View.U, at, this.Count(p));
         this.delta = TFour.Load(this.s.View.Delta, at, this.Count(p));
         this.dy = TFour.Load(this.s.Dy, this.At(pOfDy), this.Count(pOfDy));
+    }
+
+    /// <summary>Loads D of the channels and their dD so far, likewise.</summary>
+    public void LoadSkip(ArrayView<FloatQuad> skip)
+    {
+        this.d = skip[0];
+        this.dD = skip[ScanGroup.Threads];
     }
 
     /// <summary>D of the channels, which the states before these added to du already.</summary>
@@ -252,9 +263,8 @@ internal struct ScanOwner<TFour, TWidth>
         FloatQuad dt = Get(tokens, 0), ut = Get(tokens, 4 * Lanes), dyt = Get(dys, 0);
         FloatQuad dx = Get(met, 0) + Get(met, 4 * Lanes) + Get(met, 8 * Lanes) + Get(met, 12 * Lanes);
         FloatQuad slopes = Get(met, 16 * Lanes) + Get(met, 20 * Lanes) + Get(met, 24 * Lanes) + Get(met, 28 * Lanes);
-        FloatQuad d = skip[0];
-        skip[ScanGroup.Threads] = FloatQuad.Fma(dyt, ut, skip[ScanGroup.Threads]);
-        this.Store(this.s.Du, p, FloatQuad.Fma(d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
+        skip[ScanGroup.Threads] = FloatQuad.Fma(dyt, ut, this.dD);
+        this.Store(this.s.Du, p, FloatQuad.Fma(this.d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
         this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
     }
 
@@ -305,8 +315,8 @@ internal readonly struct ScanSharer<TFour>
         bool isC = thread % 8 >= 4;
         int token = thread / 8, state = first + (thread % 4 * 4), pitch = isC ? view.CPitch : view.BPitch;
         this.memory = isC ? view.C : view.B;
-        this.start = (place.Row(token) * pitch) + state;
-        this.step = (int)place.Stride * pitch;
+        this.start = ((place.Row(token) * pitch) + state) / TFour.Unit;
+        this.step = (int)place.Stride * pitch / TFour.Unit;
         this.length = state < view.Layout.States ? place.Length - token : 0;
     }
 

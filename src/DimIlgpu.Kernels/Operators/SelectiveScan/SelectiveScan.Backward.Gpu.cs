@@ -178,6 +178,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
                 // Under way while sums meet: any earlier they would take registers from what is above.
                 // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
                 owner.Load(before + (block * Block), block > 0 ? p + ((block - 1) * Block) : before + Tile - Block);
+                owner.LoadSkip(kept.SubView(Skip));
                 TPlatform.WarpBarrier();
                 owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), kept.SubView(Skip));
                 TPlatform.WarpBarrier();
@@ -192,8 +193,9 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
             h = ScanColumns<TFour, TWidth>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
             TPlatform.Barrier();
             memory.SubView(Rates)[thread] = TFour.Widen(rate);
-            this.StoreRates(place, p, held.SubView(Sums + thread), thread);
+            ScanWarps warps = new(held.SubView(Sums + thread));
             TPlatform.Barrier();
+            this.StoreRates(place, p, warps, thread);
         }
 
         sent[0] = kept[Skip + Threads];
@@ -264,11 +266,11 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         slopes = FloatQuad.Dot(slope, a);
     }
 
-    private void StoreRates(ScanPlace place, int p, ArrayView<FloatQuad> ofWarps, int thread)
+    private void StoreRates(ScanPlace place, int p, ScanWarps ofWarps, int thread)
     {
         // The same places as ScanSums: token, B or C, states.
         int token = p + (thread / 8), state = first + (thread % 4 * 4), n = s.View.Layout.States;
-        FloatQuad sum = ofWarps[0] + ofWarps[8 * Tile] + ofWarps[16 * Tile] + ofWarps[24 * Tile];
+        FloatQuad sum = ofWarps.W0 + ofWarps.W1 + ofWarps.W2 + ofWarps.W3;
         if (token < place.Length && state < n)
         {
             long at = ((place.Row(token) * Grid.DimX) + Grid.IdxX) * n;
@@ -282,4 +284,15 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
             }
         }
     }
+}
+
+/// <summary>What four warps have in one place.</summary>
+internal readonly struct ScanWarps(ArrayView<FloatQuad> held)
+{
+    private const int Pitch = 8 * ScanGroup.Tile;
+
+    public readonly FloatQuad W0 = held[0];
+    public readonly FloatQuad W1 = held[Pitch];
+    public readonly FloatQuad W2 = held[2 * Pitch];
+    public readonly FloatQuad W3 = held[3 * Pitch];
 }
