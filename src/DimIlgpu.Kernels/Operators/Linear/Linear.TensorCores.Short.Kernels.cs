@@ -15,7 +15,7 @@ namespace DimIlgpu.Kernels;
 [KernelInstance(typeof(RowsAlong), typeof(PlainEnd))]
 [KernelInstance(typeof(RowsAlong), typeof(SoftplusEnd))]
 [KernelInstance(typeof(RowsAcross), typeof(PlainEnd))]
-internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b, ShortSchedule schedule, LinearPieces pieces) : IWarpKernel
+internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b, ShortSchedule schedule, LinearRows rows) : IWarpKernel
     where TRight : struct, IOperandLayout
     where TEnd : struct, ISumsEnd
 {
@@ -31,8 +31,8 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
     // Sixteens of the reduction in a step.
     private const int StepParts = 4;
 
-    // Rows and columns of a tile, rows of a warp's part, and how many parts lie beside each other.
-    private const int Side = ShortSchedule.Side, WarpRows = TensorCores.Side / 2, WarpColumns = Side / TensorCores.Side;
+    // Rows and columns of a tile, and how many warps' sums lie beside each other.
+    private const int Side = ShortSchedule.Side, WarpColumns = Side / TensorCores.Side;
 
     public const int Threads = 256;
 
@@ -40,11 +40,11 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
 
     public static int ThreadsPerGroup => Threads;
 
-    // Behind A and two tiles of B: where the group's tiles are, read again for each, for ptxas would keep more of what follows
+    // Behind A and two tiles of B: where the group's tiles are, read again where it is needed, for ptxas would keep more of what follows
     // from it in registers than there are.
-    private const int Place = 3 * OperandChunks;
+    private const int Own = 3 * OperandChunks;
 
-    public const int SharedBytes = (Place + 1) * 16;
+    public const int SharedBytes = (Own + 1) * 16;
 
     private const int Copies = StepChunks / Threads;
 
@@ -57,7 +57,7 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
         int batch = Grid.IdxX / schedule.RowTiles, row = Grid.IdxX % schedule.RowTiles;
         if (Group.IdxX == 0)
         {
-            shared[Place] = new() { X = batch, Y = row };
+            shared[Own] = new() { X = batch, Y = row };
         }
 
         int first = schedule.First(Grid.IdxY), end = schedule.First(Grid.IdxY + 1);
@@ -71,10 +71,11 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
             Group.Barrier();
 
             // Every warp has read what the last tile left where the next one is copied to.
-            WordQuad place = shared[Place];
-            this.CopyB(shared, (2 * OperandChunks) - stage + toB, place.X, column + 1, end);
+            WordQuad own = shared[Own];
+            this.CopyB(shared, (2 * OperandChunks) - stage + toB, own.X, column + 1, end);
             TensorCores.CommitCopies();
-            AccumulatorHalf sums = default;
+            int n = (column * Side) + (warp % WarpColumns * TensorCores.Side);
+            AccumulatorHalf sums = rows.First(own.X, n);
             for (int part = 0; part < schedule.Parts; part++)
             {
                 // Divisions of signed numbers would take longer than the loads.
@@ -84,22 +85,12 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
                 sums = TensorCores.MultiplyBFloat16(sums, left, right);
             }
 
-            LinearSums output = pieces.Sums(
-                place.X, (place.Y * Side) + (warp / WarpColumns * WarpRows), (column * Side) + (warp % WarpColumns * TensorCores.Side));
-            ColumnPairs shift = output.Bias();
-
-            // Every warp has loaded this tile when its sums are written over it; meanwhile the bias is on its way.
+            // Every warp has loaded this tile when its sums are written over it.
             Group.Barrier();
-            if (output.IsWhole)
-            {
-                output.StoreWhole<TEnd>(shared.SubView(stage + (warp * LinearSums.StageChunks), LinearSums.StageChunks), sums, shift);
-            }
-            else
-            {
-                output.Store<TEnd>(sums.R0, 0);
-                output.Store<TEnd>(sums.R1, 1);
-            }
-
+            own = shared[Own];
+            rows.Store<TEnd>(
+                shared.SubView(stage + (warp * LinearRows.StageChunks), LinearRows.StageChunks), sums,
+                own.X, (own.Y * Side) + (warp / WarpColumns * LinearRows.Rows), n);
             stage = (3 * OperandChunks) - stage;
         }
     }

@@ -107,7 +107,7 @@ internal static class LinearTensorCores
     {
         int m = checked((int)(c.Tensor.Rows / batch)), n = c.Tensor.Columns, steps = TLeft.Steps(a);
         bool canBeShort = typeof(TOperands) == typeof(BFloat16Operands) && typeof(TLeft) == typeof(RowsAlong)
-            && steps <= LinearShort<TRight, TEnd>.MostSteps;
+            && steps <= LinearShort<TRight, TEnd>.MostSteps && LinearRows.Takes(c.Tensor, Target(m, c), Shift(bias));
         if (canBeShort && (plan is { IsShort: true } || (plan is null && LinearPlan.PaysToBeShort(m, n, batch))))
         {
             MultiplyShort<TRight, TEnd>(device, a, b, m, n, bias, c, batch, plan?.Whole ?? 0);
@@ -138,7 +138,7 @@ internal static class LinearTensorCores
         Floats parts = schedule.Cut == 0
             ? default
             : device.Scratch.Rent(new((long)schedule.Cut * schedule.Parts, LinearPieces.PartLength<TTile>())).Memory;
-        LinearPieces pieces = Pieces(m, n, bias, c, parts);
+        LinearPieces pieces = new(m, n, Shift(bias) ?? Target(m, c), Target(m, c), Start(bias, c), parts);
         device.Warps(
             new LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(a, b, schedule, pieces),
             new Index3D(Math.Min(schedule.Pieces, TTile.Together * device.Accelerator.NumMultiprocessors), 1, 1),
@@ -160,18 +160,16 @@ internal static class LinearTensorCores
         ShortSchedule schedule = ShortSchedule.For(
             m, n, batch, a.Chunks * BFloat16Operands.Elements, runs, device.Accelerator.NumMultiprocessors);
         device.Warps(
-            new LinearShort<TRight, TEnd>(a, b, schedule, Pieces(m, n, bias, c, default)),
+            new LinearShort<TRight, TEnd>(a, b, schedule, new(m, n, Shift(bias) ?? Target(m, c), Target(m, c), Start(bias, c))),
             new Index3D(checked(schedule.RowTiles * batch), schedule.Runs, 1), LinearShort<TRight, TEnd>.Threads,
             LinearShort<TRight, TEnd>.SharedBytes);
     }
 
-    private static LinearPieces Pieces(int m, int n, Tensor? bias, Sink c, Floats parts)
-    {
-        Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
-        Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : target;
-        int start = bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
-        return new(m, n, shift, target, start, parts);
-    }
+    private static Matrix Target(int m, Sink c) => new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
+
+    private static Matrix? Shift(Tensor? bias) => bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : null;
+
+    private static int Start(Tensor? bias, Sink c) => bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
 
     /// <summary>A matrix whose rows lie along the reduction: what follows a row within its last chunk has to be zero.</summary>
     private static WarpOperand Along<TOperands>(Device device, Tensor source, int batch)
