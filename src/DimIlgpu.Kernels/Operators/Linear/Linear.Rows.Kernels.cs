@@ -63,7 +63,7 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
         int left = n + (8 * chunk) < width ? height - m - row : 0;
         int upper = lane / 4, own = (lane % 4) + (4 * upper);
         ArrayView<int> pairs = stage.Cast<int>().SubView(upper * RowWords);
-        if (start == LinearStart.Add)
+        if (TEnd.Adds && start == LinearStart.Add)
         {
             const int gap = 2 * RowsAtOnce * RowChunks, copies = Rows / RowsAtOnce / 2;
             int stride = 2 * RowsAtOnce * 16 * pitch;
@@ -109,7 +109,7 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
     private void Stage<TEnd>(ArrayView<int> rows, int own, AccumulatorRow sums)
         where TEnd : struct, ISumsEnd
     {
-        if (start == LinearStart.Add)
+        if (TEnd.Adds && start == LinearStart.Add)
         {
             sums = new() { Left = LinearSums.Add(sums.Left, Staged(rows, own)), Right = LinearSums.Add(sums.Right, Staged(rows, own ^ 16)) };
         }

@@ -6,6 +6,9 @@ namespace DimIlgpu.Kernels;
 /// <summary>What becomes of sums before they are stored, as a type argument of the kernels that store them.</summary>
 internal interface ISumsEnd
 {
+    /// <summary>Whether results may be added to what is there, as gradients are.</summary>
+    static abstract bool Adds { get; }
+
     /// <summary>The elements of the result.</summary>
     static abstract FloatQuad Of(FloatQuad sums);
 }
@@ -13,12 +16,16 @@ internal interface ISumsEnd
 /// <summary>They are stored as they are.</summary>
 internal readonly struct PlainEnd : ISumsEnd
 {
+    public static bool Adds => true;
+
     public static FloatQuad Of(FloatQuad sums) => sums;
 }
 
 /// <summary>ln(1 + e^x) of them is stored.</summary>
 internal readonly struct SoftplusEnd : ISumsEnd
 {
+    public static bool Adds => false;
+
     public static FloatQuad Of(FloatQuad sums) => FloatQuad.Softplus(sums);
 }
 
@@ -113,7 +120,7 @@ internal readonly struct LinearSums(
         where TEnd : struct, ISumsEnd
     {
         int row = m + (16 * sixteen);
-        AccumulatorStrip left = this.Started(sums.Left, row, 0), right = this.Started(sums.Right, row, 32);
+        AccumulatorStrip left = this.Started<TEnd>(sums.Left, row, 0), right = this.Started<TEnd>(sums.Right, row, 32);
         this.Write<TEnd>(left, row, 0);
         this.Write<TEnd>(right, row, 32);
     }
@@ -123,7 +130,7 @@ internal readonly struct LinearSums(
         where TEnd : struct, ISumsEnd
     {
         int row = m + (16 * sixteen);
-        this.Write<TEnd>(this.Started(sums, row, 32 * half), row, 32 * half);
+        this.Write<TEnd>(this.Started<TEnd>(sums, row, 32 * half), row, 32 * half);
     }
 
     private static WordQuad Upper(AccumulatorStrip sums) => new()
@@ -142,19 +149,20 @@ internal readonly struct LinearSums(
         W = TensorCores.RoundBFloat16(sums.C3.Z, sums.C3.W),
     };
 
-    private AccumulatorStrip Started(AccumulatorStrip sums, int row, int from)
+    private AccumulatorStrip Started<TEnd>(AccumulatorStrip sums, int row, int from)
+        where TEnd : struct, ISumsEnd
     {
         if (start == LinearStart.Bias)
         {
             return Add(sums, this.Bias(from));
         }
 
-        if (start == LinearStart.Add && c.Memory.IsNarrow != 0)
+        if (TEnd.Adds && start == LinearStart.Add && c.Memory.IsNarrow != 0)
         {
             return Add(sums, this.ReadNarrow(row, from));
         }
 
-        return start == LinearStart.Add
+        return TEnd.Adds && start == LinearStart.Add
             ? Add(sums, new() { C0 = this.Read(row, from), C1 = this.Read(row, from + 8), C2 = this.Read(row, from + 16), C3 = this.Read(row, from + 24) })
             : sums;
     }
