@@ -131,8 +131,33 @@ internal readonly struct LinearPanels(
                     }
                 }
 
+                float* panelC = c + (n0 * p.C.ColumnStride);
                 PanelRun run = new(vectors, depth, columns, panelB, rowB, start, bias + n0);
-                Rows<TLane>(in run, fromA, steps, rows, c + (n0 * p.C.ColumnStride), p.C.RowStride, p.C.ColumnStride);
+                Rows<TLane>(in run, fromA, steps, rows, panelC, p.C.RowStride, p.C.ColumnStride);
+                if (p.Activation == Activation.Softplus && d == depths - 1 && kEnd == p.K)
+                {
+                    Softplus<TLane>(panelC, p.C.RowStride, rows, columns);
+                }
+            }
+        }
+    }
+
+    /// <summary>Makes softplus of results that have just been completed and are still near.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void Softplus<TLane>(float* c, long pitch, int rows, int columns)
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        for (; rows > 0; rows--, c += pitch)
+        {
+            int n = 0;
+            for (; n + TLane.Count <= columns; n += TLane.Count)
+            {
+                TLane.StoreTo(c + n, TLane.Softplus(TLane.LoadFrom(c + n)));
+            }
+
+            for (; n < columns; n++)
+            {
+                ScalarLane.StoreTo(c + n, ScalarLane.Softplus(ScalarLane.LoadFrom(c + n)));
             }
         }
     }
@@ -143,7 +168,7 @@ internal readonly struct LinearPanels(
     {
         long asIs = (long)Divide(p.M, RowsPerBlock) * RowsPerBlock * Divide(p.N, lane) * lane;
         long transposed = (long)Divide(p.N, RowsPerBlock) * RowsPerBlock * Divide(p.M, lane) * lane;
-        return p.Start != LinearStart.Bias && (p.A.RowStride == 1 || p.M < p.N) && 6 * transposed < 5 * asIs;
+        return p.Start != LinearStart.Bias && p.Activation == Activation.Identity && (p.A.RowStride == 1 || p.M < p.N) && 6 * transposed < 5 * asIs;
     }
 
     /// <summary>Elements of B that stand as a panel wants them and are read once or twice are not packed.</summary>

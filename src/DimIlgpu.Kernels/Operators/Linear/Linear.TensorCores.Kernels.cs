@@ -11,20 +11,25 @@ namespace DimIlgpu.Kernels;
 /// last is multiplied. A step is four parts: each part's operands are loaded while the part before is multiplied, and the
 /// copies are spread between, without a branch.
 /// </remarks>
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(LargeTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(LargeTile))]
-[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(SmallTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(SmallTile))]
-[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile))]
-internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(SoftplusEnd))]
+internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(
     WarpOperand a, WarpOperand b, WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
     where TOperands : struct, ITensorOperands
     where TLeft : struct, IOperandLayout
     where TRight : struct, IOperandLayout
     where TTile : struct, IWarpTile
+    where TEnd : struct, ISumsEnd
 {
     private const int Stages = 3;
 
@@ -100,10 +105,10 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
             if (piece < schedule.Whole)
             {
                 LinearSums output = pieces.At<TTile>(schedule.Piece(piece));
-                output.Store(sums.R0, 0);
-                output.Store(sums.R1, 1);
-                output.Store(sums.R2, 2);
-                output.Store(sums.R3, 3);
+                output.Store<TEnd>(sums.R0, 0);
+                output.Store<TEnd>(sums.R1, 1);
+                output.Store<TEnd>(sums.R2, 2);
+                output.Store<TEnd>(sums.R3, 3);
             }
             else
             {
@@ -152,23 +157,41 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
     }
 }
 
-/// <summary>Adds up the parts of the tiles whose reduction was cut, in order: a group per tile and 16 of each warp's 64 rows.</summary>
-[KernelInstance(typeof(LargeTile))]
-[KernelInstance(typeof(SmallTile))]
-internal readonly struct LinearFold<TTile>(WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
+/// <summary>
+/// Adds up the parts of the tiles whose reduction was cut, in order: a group per tile, 16 of each warp's 64 rows and half of its
+/// columns.
+/// </summary>
+[KernelInstance(typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(LargeTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(SmallTile), typeof(SoftplusEnd))]
+internal readonly struct LinearFold<TTile, TEnd>(WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
     where TTile : struct, IWarpTile
+    where TEnd : struct, ISumsEnd
 {
     public static int Threads => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
 
+    /// <summary>Groups of a tile.</summary>
+    public const int Groups = TensorCores.Side / 16 * 2;
+
     public void Execute()
     {
-        int tile = Grid.IdxX, row = Grid.IdxY;
-        AccumulatorRow sums = pieces.Kept<TTile>(tile * schedule.Parts, row);
-        for (int part = 1; part < schedule.Parts; part++)
+        int tile = Grid.IdxX, row = Grid.IdxY / 2, half = Grid.IdxY % 2, first = tile * schedule.Parts, part = 1;
+        AccumulatorStrip sums = pieces.Kept<TTile>(first, row, half);
+
+        // Three parts, and the first, are on their way together.
+        for (; part + 3 <= schedule.Parts; part += 3)
         {
-            sums = LinearSums.Add(sums, pieces.Kept<TTile>((tile * schedule.Parts) + part, row));
+            AccumulatorStrip a = pieces.Kept<TTile>(first + part, row, half);
+            AccumulatorStrip b = pieces.Kept<TTile>(first + part + 1, row, half), c = pieces.Kept<TTile>(first + part + 2, row, half);
+            sums = LinearSums.Add(LinearSums.Add(LinearSums.Add(sums, a), b), c);
         }
 
-        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0)).Store(sums, row);
+        for (; part < schedule.Parts; part++)
+        {
+            sums = LinearSums.Add(sums, pieces.Kept<TTile>(first + part, row, half));
+        }
+
+        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0)).Store<TEnd>(sums, row, half);
     }
 }

@@ -23,7 +23,7 @@ internal readonly record struct LinearPlan(bool IsLarge, int Whole, int Parts)
     // A pair of small tiles reads more from the L2 and from shared memory than a large one.
     private const double StepOfSmall = 1.1;
 
-    /// <summary>For a reduction of at most two steps: rows of tiles are walked along in runs, see <see cref="LinearShort{TRight}"/>.</summary>
+    /// <summary>For a reduction of at most two steps: rows of tiles are walked along in runs, see <see cref="LinearShort{TRight, TEnd}"/>.</summary>
     /// <param name="runs">Runs of a row; 0 for what the device has room for, which changes no sum.</param>
     public static LinearPlan Short(int runs = 0) => new(IsLarge: false, Whole: runs, Parts: 0);
 
