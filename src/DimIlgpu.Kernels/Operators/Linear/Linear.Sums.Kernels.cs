@@ -3,32 +3,6 @@ using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>What becomes of sums before they are stored, as a type argument of the kernels that store them.</summary>
-internal interface ISumsEnd
-{
-    /// <summary>Whether results may be added to what is there, as gradients are.</summary>
-    static abstract bool Adds { get; }
-
-    /// <summary>The elements of the result.</summary>
-    static abstract FloatQuad Of(FloatQuad sums);
-}
-
-/// <summary>They are stored as they are.</summary>
-internal readonly struct PlainEnd : ISumsEnd
-{
-    public static bool Adds => true;
-
-    public static FloatQuad Of(FloatQuad sums) => sums;
-}
-
-/// <summary>ln(1 + e^x) of them is stored.</summary>
-internal readonly struct SoftplusEnd : ISumsEnd
-{
-    public static bool Adds => false;
-
-    public static FloatQuad Of(FloatQuad sums) => FloatQuad.Softplus(sums);
-}
-
 /// <summary>Where sums go: C (M, N) for each of the batch, or, for parts, memory in the order of the threads.</summary>
 internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int start, Floats parts)
 {
@@ -59,35 +33,43 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         this.Keep<TTile>(part, 3, sums.R3);
     }
 
-    /// <summary>Reads 16 rows of a part, of whose columns the left or the right half.</summary>
-    public AccumulatorStrip Kept<TTile>(int part, int row, int half)
+    /// <summary>Reads 16 rows of a part.</summary>
+    public AccumulatorRow Kept<TTile>(int part, int row)
         where TTile : struct, IWarpTile
     {
-        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>().SubView(Place<TTile>(part, row, half));
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
+        long at = Place<TTile>(part, row);
         int gap = Threads<TTile>();
-        return new() { C0 = quads[0], C1 = quads[gap], C2 = quads[2 * gap], C3 = quads[3 * gap] };
+        return new()
+        {
+            C0 = quads[at],
+            C1 = quads[at + gap],
+            C2 = quads[at + (2 * gap)],
+            C3 = quads[at + (3 * gap)],
+            C4 = quads[at + (4 * gap)],
+            C5 = quads[at + (5 * gap)],
+            C6 = quads[at + (6 * gap)],
+            C7 = quads[at + (7 * gap)],
+        };
     }
 
     private void Keep<TTile>(int part, int row, AccumulatorRow sums)
         where TTile : struct, IWarpTile
     {
-        this.Keep<TTile>(part, row, 0, sums.Left);
-        this.Keep<TTile>(part, row, 1, sums.Right);
-    }
-
-    private void Keep<TTile>(int part, int row, int half, AccumulatorStrip sums)
-        where TTile : struct, IWarpTile
-    {
-        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>().SubView(Place<TTile>(part, row, half));
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
+        long at = Place<TTile>(part, row);
         int gap = Threads<TTile>();
-        quads[0] = sums.C0;
-        quads[gap] = sums.C1;
-        quads[2 * gap] = sums.C2;
-        quads[3 * gap] = sums.C3;
+        quads[at] = sums.C0;
+        quads[at + gap] = sums.C1;
+        quads[at + (2 * gap)] = sums.C2;
+        quads[at + (3 * gap)] = sums.C3;
+        quads[at + (4 * gap)] = sums.C4;
+        quads[at + (5 * gap)] = sums.C5;
+        quads[at + (6 * gap)] = sums.C6;
+        quads[at + (7 * gap)] = sums.C7;
     }
 
-    /// <summary>Whether 8 bfloat16 or 2 floats, the first of a column that they divide, are aligned.</summary>
-    public static bool IsAligned(Matrix c)
+    private static bool IsAligned(Matrix c)
     {
         nint address = c.Memory.IsNarrow != 0 ? c.Memory.Halves.LoadEffectiveAddressAsPtr() : c.Memory.View.LoadEffectiveAddressAsPtr();
         int bytes = c.Memory.IsNarrow != 0 ? 16 : 8, elements = c.Memory.IsNarrow != 0 ? 8 : 2;
@@ -97,8 +79,8 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
     private static int Threads<TTile>()
         where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
 
-    private static long Place<TTile>(int part, int row, int half)
-        where TTile : struct, IWarpTile => ((((((long)part * 4) + row) * 2) + half) * 4 * Threads<TTile>()) + Group.IdxX;
+    private static long Place<TTile>(int part, int row)
+        where TTile : struct, IWarpTile => ((((long)part * 4) + row) * 8 * Threads<TTile>()) + Group.IdxX;
 }
 
 /// <summary>
@@ -112,90 +94,219 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
 internal readonly struct LinearSums(
     int height, int width, Matrix bias, Matrix c, int start, int isAligned, int batch, int m, int n, int pair)
 {
-    public static AccumulatorStrip Add(AccumulatorStrip x, AccumulatorStrip y) =>
-        new() { C0 = x.C0 + y.C0, C1 = x.C1 + y.C1, C2 = x.C2 + y.C2, C3 = x.C3 + y.C3 };
+    /// <summary>Chunks of 16 bytes of shared memory that <see cref="StoreWhole"/> needs.</summary>
+    public const int StageChunks = TensorCores.Side * RowChunks;
 
-    /// <summary>Writes the sums of 16 rows, after adding the bias or what is there, as <typeparamref name="TEnd"/> makes them.</summary>
-    public void Store<TEnd>(AccumulatorRow sums, int sixteen)
-        where TEnd : struct, ISumsEnd
-    {
-        int row = m + (16 * sixteen);
-        AccumulatorStrip left = this.Started<TEnd>(sums.Left, row, 0), right = this.Started<TEnd>(sums.Right, row, 32);
-        this.Write<TEnd>(left, row, 0);
-        this.Write<TEnd>(right, row, 32);
-    }
+    // A row of the warp's sums is 128 bytes.
+    private const int RowChunks = TensorCores.Side / 8;
+    private const int RowWords = 4 * RowChunks;
 
-    /// <summary>The same for the left or the right half of the columns.</summary>
-    public void Store<TEnd>(AccumulatorStrip sums, int sixteen, int half)
-        where TEnd : struct, ISumsEnd
-    {
-        int row = m + (16 * sixteen);
-        this.Write<TEnd>(this.Started<TEnd>(sums, row, 32 * half), row, 32 * half);
-    }
+    // Rows that a warp moves at once, 16 bytes a thread.
+    private const int RowsAtOnce = TensorCores.Warp / RowChunks;
 
-    private static WordQuad Upper(AccumulatorStrip sums) => new()
+    public static AccumulatorRow Add(AccumulatorRow x, AccumulatorRow y) => new()
     {
-        X = TensorCores.RoundBFloat16(sums.C0.X, sums.C0.Y),
-        Y = TensorCores.RoundBFloat16(sums.C1.X, sums.C1.Y),
-        Z = TensorCores.RoundBFloat16(sums.C2.X, sums.C2.Y),
-        W = TensorCores.RoundBFloat16(sums.C3.X, sums.C3.Y),
+        C0 = Add(x.C0, y.C0),
+        C1 = Add(x.C1, y.C1),
+        C2 = Add(x.C2, y.C2),
+        C3 = Add(x.C3, y.C3),
+        C4 = Add(x.C4, y.C4),
+        C5 = Add(x.C5, y.C5),
+        C6 = Add(x.C6, y.C6),
+        C7 = Add(x.C7, y.C7),
     };
 
-    private static WordQuad Lower(AccumulatorStrip sums) => new()
+    /// <summary>Writes the sums of 16 rows, after adding the bias or what is there.</summary>
+    public void Store(AccumulatorRow sums, int sixteen)
     {
-        X = TensorCores.RoundBFloat16(sums.C0.Z, sums.C0.W),
-        Y = TensorCores.RoundBFloat16(sums.C1.Z, sums.C1.W),
-        Z = TensorCores.RoundBFloat16(sums.C2.Z, sums.C2.W),
-        W = TensorCores.RoundBFloat16(sums.C3.Z, sums.C3.W),
-    };
-
-    private AccumulatorStrip Started<TEnd>(AccumulatorStrip sums, int row, int from)
-        where TEnd : struct, ISumsEnd
-    {
+        int row = m + (16 * sixteen);
         if (start == LinearStart.Bias)
         {
-            return Add(sums, this.Bias(from));
+            sums = Add(sums, this.Bias());
         }
-
-        if (TEnd.Adds && start == LinearStart.Add && c.Memory.IsNarrow != 0)
+        else if (start == LinearStart.Add && c.Memory.IsNarrow != 0)
         {
-            return Add(sums, this.ReadNarrow(row, from));
+            sums = Add(sums, this.ReadNarrow(row));
+        }
+        else if (start == LinearStart.Add)
+        {
+            sums = Add(sums, new()
+            {
+                C0 = this.Read(row, 0),
+                C1 = this.Read(row, 8),
+                C2 = this.Read(row, 16),
+                C3 = this.Read(row, 24),
+                C4 = this.Read(row, 32),
+                C5 = this.Read(row, 40),
+                C6 = this.Read(row, 48),
+                C7 = this.Read(row, 56),
+            });
         }
 
-        return TEnd.Adds && start == LinearStart.Add
-            ? Add(sums, new() { C0 = this.Read(row, from), C1 = this.Read(row, from + 8), C2 = this.Read(row, from + 16), C3 = this.Read(row, from + 24) })
-            : sums;
-    }
-
-    private void Write<TEnd>(AccumulatorStrip sums, int row, int from)
-        where TEnd : struct, ISumsEnd
-    {
-        sums = new() { C0 = TEnd.Of(sums.C0), C1 = TEnd.Of(sums.C1), C2 = TEnd.Of(sums.C2), C3 = TEnd.Of(sums.C3) };
         if (c.Memory.IsNarrow != 0)
         {
-            this.WriteNarrow(Upper(sums), row, from);
-            this.WriteNarrow(Lower(sums), row + 8, from);
+            this.WriteNarrow(Upper(sums.C0, sums.C1, sums.C2, sums.C3), row, 0);
+            this.WriteNarrow(Upper(sums.C4, sums.C5, sums.C6, sums.C7), row, 32);
+            this.WriteNarrow(Lower(sums.C0, sums.C1, sums.C2, sums.C3), row + 8, 0);
+            this.WriteNarrow(Lower(sums.C4, sums.C5, sums.C6, sums.C7), row + 8, 32);
         }
         else
         {
-            this.Write(sums.C0, row, from);
-            this.Write(sums.C1, row, from + 8);
-            this.Write(sums.C2, row, from + 16);
-            this.Write(sums.C3, row, from + 24);
+            this.Write(sums.C0, row, 0);
+            this.Write(sums.C1, row, 8);
+            this.Write(sums.C2, row, 16);
+            this.Write(sums.C3, row, 24);
+            this.Write(sums.C4, row, 32);
+            this.Write(sums.C5, row, 40);
+            this.Write(sums.C6, row, 48);
+            this.Write(sums.C7, row, 56);
         }
     }
 
+    /// <summary>Whether all of the warp's 64 × 64 sums are there, and are chunks of bfloat16.</summary>
+    public bool IsWhole => c.Memory.IsNarrow != 0 && isAligned != 0 && (m | (TensorCores.Side - 1)) < height && n + TensorCores.Side <= width;
+
+    /// <summary>Writes them through shared memory, whole rows of 128 bytes, after adding the bias or what is there; only where <see cref="IsWhole"/>.</summary>
+    /// <remarks>Chunk c of row r stands at c ^ (r % 8), so that neither pairs nor chunks meet in a bank.</remarks>
+    public void StoreWhole(ArrayView<WordQuad> stage, AccumulatorTile sums)
+    {
+        int lane = Group.IdxX % TensorCores.Warp, row = lane / RowChunks, chunk = lane % RowChunks;
+        int pitch = (int)(c.RowStride / 8);
+        long at = (this.At(m & -TensorCores.Side) + n) / 8;
+        ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>().SubView(at + ((long)row * pitch) + chunk);
+        int even = (row * RowChunks) + (chunk ^ row), odd = ((row + RowsAtOnce) * RowChunks) + (chunk ^ (row + RowsAtOnce));
+        if (start == LinearStart.Add)
+        {
+            const int gap = 2 * RowsAtOnce * RowChunks, copies = TensorCores.Side / RowsAtOnce / 2;
+            int stride = 2 * RowsAtOnce * 16 * pitch;
+            TensorCores.Copy(ref stage[even], gap, ref to[0], 0, stride, -1, 0, copies);
+            TensorCores.Copy(ref stage[odd], gap, ref to[0], (long)RowsAtOnce * 16 * pitch, stride, -1, 0, copies);
+            TensorCores.CommitCopies();
+            TensorCores.AwaitCopies(0);
+            Warp.Barrier();
+        }
+
+        int upper = m % 8, own = pair + (4 * upper);
+        ArrayView<int> pairs = stage.Cast<int>().SubView(upper * RowWords);
+        if (start == LinearStart.Add)
+        {
+            sums = Add(sums, new() { R0 = Staged(pairs, own, 0), R1 = Staged(pairs, own, 1), R2 = Staged(pairs, own, 2), R3 = Staged(pairs, own, 3) });
+        }
+        else if (start == LinearStart.Bias)
+        {
+            AccumulatorRow shift = this.Bias();
+            sums = Add(sums, new() { R0 = shift, R1 = shift, R2 = shift, R3 = shift });
+        }
+
+        Stage(pairs, own, sums.R0, 0);
+        Stage(pairs, own, sums.R1, 1);
+        Stage(pairs, own, sums.R2, 2);
+        Stage(pairs, own, sums.R3, 3);
+        Warp.Barrier();
+        ArrayView<WordQuad> evens = stage.SubView(even), odds = stage.SubView(odd);
+        Unstage(evens, odds, to, pitch);
+        Unstage(evens.SubView(32 * RowChunks), odds.SubView(32 * RowChunks), to.SubView(32 * pitch), pitch);
+    }
+
+    // 32 rows, all of which are read before the first is written: the compiler moves no read above a write.
+    private static void Unstage(ArrayView<WordQuad> evens, ArrayView<WordQuad> odds, ArrayView<WordQuad> to, int pitch)
+    {
+        const int gap = 2 * RowsAtOnce * RowChunks;
+        WordQuad row0 = evens[0], row4 = odds[0], row8 = evens[gap], row12 = odds[gap];
+        WordQuad row16 = evens[2 * gap], row20 = odds[2 * gap], row24 = evens[3 * gap], row28 = odds[3 * gap];
+        to[0] = row0;
+        to[4 * pitch] = row4;
+        to[8 * pitch] = row8;
+        to[12 * pitch] = row12;
+        to[16 * pitch] = row16;
+        to[20 * pitch] = row20;
+        to[24 * pitch] = row24;
+        to[28 * pitch] = row28;
+    }
+
+    private static void Stage(ArrayView<int> pairs, int own, AccumulatorRow sums, int sixteen)
+    {
+        ArrayView<int> rows = pairs.SubView(16 * sixteen * RowWords);
+        Stage(rows, own, sums.C0);
+        Stage(rows, own ^ 4, sums.C1);
+        Stage(rows, own ^ 8, sums.C2);
+        Stage(rows, own ^ 12, sums.C3);
+        Stage(rows, own ^ 16, sums.C4);
+        Stage(rows, own ^ 20, sums.C5);
+        Stage(rows, own ^ 24, sums.C6);
+        Stage(rows, own ^ 28, sums.C7);
+    }
+
+    private static void Stage(ArrayView<int> rows, int own, FloatQuad sums)
+    {
+        ArrayView<int> pair = rows.SubView(own);
+        pair[0] = TensorCores.RoundBFloat16(sums.X, sums.Y);
+        pair[8 * RowWords] = TensorCores.RoundBFloat16(sums.Z, sums.W);
+    }
+
+    private static AccumulatorRow Staged(ArrayView<int> pairs, int own, int sixteen)
+    {
+        ArrayView<int> rows = pairs.SubView(16 * sixteen * RowWords);
+        return new()
+        {
+            C0 = Staged(rows, own),
+            C1 = Staged(rows, own ^ 4),
+            C2 = Staged(rows, own ^ 8),
+            C3 = Staged(rows, own ^ 12),
+            C4 = Staged(rows, own ^ 16),
+            C5 = Staged(rows, own ^ 20),
+            C6 = Staged(rows, own ^ 24),
+            C7 = Staged(rows, own ^ 28),
+        };
+    }
+
+    private static FloatQuad Staged(ArrayView<int> rows, int own)
+    {
+        ArrayView<int> pair = rows.SubView(own);
+        return Widen(pair[0], pair[8 * RowWords]);
+    }
+
+    private static WordQuad Upper(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
+    {
+        X = TensorCores.RoundBFloat16(c0.X, c0.Y),
+        Y = TensorCores.RoundBFloat16(c1.X, c1.Y),
+        Z = TensorCores.RoundBFloat16(c2.X, c2.Y),
+        W = TensorCores.RoundBFloat16(c3.X, c3.Y),
+    };
+
+    private static WordQuad Lower(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
+    {
+        X = TensorCores.RoundBFloat16(c0.Z, c0.W),
+        Y = TensorCores.RoundBFloat16(c1.Z, c1.W),
+        Z = TensorCores.RoundBFloat16(c2.Z, c2.W),
+        W = TensorCores.RoundBFloat16(c3.Z, c3.W),
+    };
+
+    private static AccumulatorTile Add(AccumulatorTile x, AccumulatorTile y) =>
+        new() { R0 = Add(x.R0, y.R0), R1 = Add(x.R1, y.R1), R2 = Add(x.R2, y.R2), R3 = Add(x.R3, y.R3) };
+
+    private static FloatQuad Add(FloatQuad x, FloatQuad y) => new() { X = x.X + y.X, Y = x.Y + y.Y, Z = x.Z + y.Z, W = x.W + y.W };
+
     private long At(int row) => (batch * c.BatchStride) + (row * c.RowStride);
 
-    private AccumulatorStrip Bias(int from) =>
-        new() { C0 = this.BiasOf(from), C1 = this.BiasOf(from + 8), C2 = this.BiasOf(from + 16), C3 = this.BiasOf(from + 24) };
+    private AccumulatorRow Bias() => new()
+    {
+        C0 = this.Bias(0),
+        C1 = this.Bias(8),
+        C2 = this.Bias(16),
+        C3 = this.Bias(24),
+        C4 = this.Bias(32),
+        C5 = this.Bias(40),
+        C6 = this.Bias(48),
+        C7 = this.Bias(56),
+    };
 
-    private FloatQuad BiasOf(int eight)
+    private FloatQuad Bias(int eight)
     {
         int column = n + eight + (2 * pair);
         long at = (batch * bias.BatchStride) + column;
         float x = column < width ? ThreadLane.Read(bias.Memory, at) : 0f, y = column + 1 < width ? ThreadLane.Read(bias.Memory, at + 1) : 0f;
-        return new(x, y, x, y);
+        return new() { X = x, Y = y, Z = x, W = y };
     }
 
     private FloatQuad Read(int row, int eight)
@@ -242,20 +353,24 @@ internal readonly struct LinearSums(
     }
 
     // As they are written: 16 bytes at a time, which four adjacent lanes then exchange.
-    private AccumulatorStrip ReadNarrow(int row, int from)
+    private AccumulatorRow ReadNarrow(int row)
     {
-        WordQuad upper = this.ReadEights(row, from), lower = this.ReadEights(row + 8, from);
+        WordQuad upper = this.ReadNarrow(row, 0), lower = this.ReadNarrow(row + 8, 0);
+        WordQuad upperRight = this.ReadNarrow(row, 32), lowerRight = this.ReadNarrow(row + 8, 32);
         return new()
         {
             C0 = Widen(upper.X, lower.X),
             C1 = Widen(upper.Y, lower.Y),
             C2 = Widen(upper.Z, lower.Z),
             C3 = Widen(upper.W, lower.W),
+            C4 = Widen(upperRight.X, lowerRight.X),
+            C5 = Widen(upperRight.Y, lowerRight.Y),
+            C6 = Widen(upperRight.Z, lowerRight.Z),
+            C7 = Widen(upperRight.W, lowerRight.W),
         };
     }
 
-    /// <summary>Two pairs of bfloat16: of a row, and of the eighth row after it.</summary>
-    public static FloatQuad Widen(int upper, int lower) => new()
+    private static FloatQuad Widen(int upper, int lower) => new()
     {
         X = Interop.IntAsFloat((uint)upper << 16),
         Y = Interop.IntAsFloat((uint)upper & 0xFFFF0000),
@@ -263,7 +378,7 @@ internal readonly struct LinearSums(
         W = Interop.IntAsFloat((uint)lower & 0xFFFF0000),
     };
 
-    private WordQuad ReadEights(int row, int from)
+    private WordQuad ReadNarrow(int row, int from)
     {
         WordQuad eight = default;
         int column = n + from + (8 * pair);
