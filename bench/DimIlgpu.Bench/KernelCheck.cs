@@ -39,7 +39,7 @@ public static class KernelCheck
         }
         else
         {
-            LinearTensorCores.Forward(device, xs, ws, null, y, batch, plan);
+            LinearTensorCores.Forward(device, xs, ws, null, y, batch, plan: plan);
             LinearTensorCores.Backward(device, xs, ws, dys, new(dx, Add: false), new(dw, Add: false), batch, plan);
         }
 

@@ -108,6 +108,14 @@ public sealed class LinearBenchmark : IBenchmark
             yield return new(
                 $"linear.bf16.{name}.forward", shape, isThin ? Bound.Memory : Bound.Arithmetic, isThin ? tokens + (2 * weight) : operations,
                 () => Linear.Forward(device, x, w, null, y, weights));
+            if (name == "dt_proj")
+            {
+                Tensor bias = arena.Random(new(weights, n));
+                yield return new(
+                    $"linear.bf16.{name}.softplus", shape, Bound.Memory, tokens + (2 * weight),
+                    () => Linear.Forward(device, x, w, bias, y, weights, activation: Activation.Softplus));
+            }
+
             yield return new(
                 $"linear.bf16.{name}.input", shape, isThin ? Bound.Memory : Bound.Arithmetic, isThin ? tokens + (2 * weight) : operations,
                 () => Linear.Backward(device, x, w, dy, new(dx, Add: false), null, null, weights));

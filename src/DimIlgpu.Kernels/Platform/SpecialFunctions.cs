@@ -42,17 +42,19 @@ internal static class SpecialFunctions
     /// <summary>σ(x) = 1 / (1 + 2^(−x·log₂e)): two special functions.</summary>
     public static float Sigmoid(float x) => Reciprocal(1f + Exp2(x * -LogTwoE));
 
-    /// <summary>ln(1 + e^x), by the formulas of <see cref="ThreadLane"/>: two special functions.</summary>
+    /// <summary>ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|): one special function, and the polynomial of <see cref="CpuLaneMath"/>.</summary>
     public static float Softplus(float x)
     {
-        float u = Exp2(XMath.Min(x, 20f) * LogTwoE);
-        float p = (-1f / 6f * u) + 0.2f;
-        p = (p * u) - 0.25f;
-        p = (p * u) + (1f / 3f);
-        p = (p * u) - 0.5f;
-        p = (p * u) + 1f;
-        float log = u > 0.1f ? Log2(1f + u) * LnTwo : p * u;
-        return x > 20f ? x : log;
+        float z = Exp2(MathF.Abs(x) * -LogTwoE);
+        float p = (-3.67563916e-3f * z) + 2.18680017e-2f;
+        p = (p * z) - 6.09091185e-2f;
+        p = (p * z) + 1.10240452e-1f;
+        p = (p * z) - 1.55689999e-1f;
+        p = (p * z) + 1.97741762e-1f;
+        p = (p * z) - 2.49750778e-1f;
+        p = (p * z) + 3.33322495e-1f;
+        p = (p * z) - 0.5f;
+        return XMath.Max(x, 0f) + ((p * (z * z)) + z);
     }
 
     /// <summary>Tells ILGPU what to print for each back end.</summary>

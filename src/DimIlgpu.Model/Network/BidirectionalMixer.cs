@@ -46,8 +46,9 @@ internal sealed class BidirectionalMixer
         Variable u = tape.CausalConvolution(x, this.Use(tape, this.convolution), this.Use(tape, this.convolutionBias), length);
         Variable projected = tape.Linear(u, this.Use(tape, this.xProjection), batch: 2);
         Variable b = projected.Columns(r, n), c = projected.Columns(r + n, n);
-        Variable delta = tape.Softplus(
-            tape.Linear(projected.Columns(0, r), this.Use(tape, this.deltaProjection), batch: 2), this.Use(tape, this.deltaBias));
+        Variable delta = tape.Linear(
+            projected.Columns(0, r), this.Use(tape, this.deltaProjection), this.Use(tape, this.deltaBias), batch: 2,
+            activation: Activation.Softplus);
         Variable y = tape.SelectiveScan(u, delta, this.Use(tape, this.aLog), b, c, this.Use(tape, this.d), batch);
         return tape.Linear(tape.SumGate(y, z, this.options.DivideOut), this.Use(tape, this.outProjection));
     }

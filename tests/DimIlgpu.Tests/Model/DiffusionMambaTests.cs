@@ -192,7 +192,8 @@ public sealed class DiffusionMambaTests
         string[] operators = ["CausalConvolution", "GatedResidual", "LayerNorm", "Softplus", "SumGate"];
         Assert.All(operators, name =>
         {
-            Assert.Contains(launched, kernel => kernel.StartsWith($"{name}Forward", StringComparison.Ordinal));
+            // Softplus ends the product that it is of.
+            Assert.Equal(name != "Softplus", launched.Any(kernel => kernel.StartsWith($"{name}Forward", StringComparison.Ordinal)));
             Assert.Contains(launched, kernel => kernel.StartsWith($"{name}Backward", StringComparison.Ordinal));
             Assert.DoesNotContain($"{name}Forward", launched);
             Assert.DoesNotContain($"{name}Backward", launched);

@@ -28,6 +28,35 @@ public sealed class LinearTests
             x => LinearReference.Forward(x[0], x[1], x[2], batch, m, n, k),
             adjoint: (x, dy) => LinearReference.Adjoint(x[0], x[1], dy, batch, m, n, k));
 
+    // Δ of the scan. Sums above 20 and far below 0; on the CPU a panel whose last columns fill no register, and more depth
+    // than is packed at once, so that only complete sums may end.
+    [Theory, MemberData(nameof(Cases))]
+    public void Softplus_ends_the_product(TestDevice kind, int batch, int m, int n, int k) =>
+        OperatorTest.Run(
+            kind,
+            [
+                (Data.Random(1, batch * m * k), new Shape(batch * m, k)),
+                (Data.Random(2, batch * n * k), new Shape(batch * n, k)),
+                ([.. Data.Random(3, batch * n).Select(v => (double)(float)(30 * v))], new Shape(batch, n)),
+            ],
+            (tape, x) => tape.Linear(x[0], x[1], x[2], batch, activation: Activation.Softplus),
+            x => [.. LinearReference.Forward(x[0], x[1], x[2], batch, m, n, k).Select(SoftplusReference.Of)],
+            adjoint: (x, dy) => LinearReference.Adjoint(x[0], x[1], Softened(x[0], x[1], x[2], dy, batch, m, n, k), batch, m, n, k));
+
+    [Theory, MemberData(nameof(FastDevices))]
+    public void Softplus_ends_a_long_reduction_once(TestDevice kind) =>
+        OperatorTest.Run(
+            kind,
+            [(Data.Random(1, 130 * 6200), new Shape(130, 6200)), ([.. Data.Random(2, 20 * 6200).Select(v => (double)(float)(v / 8))], new Shape(20, 6200))],
+            (tape, x) => tape.Linear(x[0], x[1], activation: Activation.Softplus),
+            x => [.. LinearReference.Forward(x[0], x[1], null, 1, 130, 20, 6200).Select(SoftplusReference.Of)],
+            absolute: 1e-3,
+            adjoint: (x, dy) => LinearReference.Adjoint(x[0], x[1], Softened(x[0], x[1], null, dy, 1, 130, 20, 6200), 1, 130, 20, 6200)[..2]);
+
+    /// <summary>dS = σ(S) ⊙ dY.</summary>
+    private static double[] Softened(double[] x, double[] w, double[]? b, double[] dy, int batch, int m, int n, int k) =>
+        [.. LinearReference.Forward(x, w, b, batch, m, n, k).Zip(dy, (s, d) => d / (1 + Math.Exp(-s)))];
+
     [Fact]
     public void The_reference_adjoint_matches_central_differences() => Gradient.ShouldMatch(
         x => LinearReference.Forward(x[0], x[1], x[2], 2, 3, 2, 4),

@@ -42,16 +42,16 @@ internal readonly struct LinearPanels(
         }
 
         int lane = device.LaneWidth;
-        LinearGrid grid = LinearGrid.Of(product, batch, lane, device.Workers);
+        LinearGrid grid = LinearGrid.Of(product, batch, lane, device.EnoughTiles);
         using ArenaScope scope = device.Scratch.Scope();
-        int pitch = (PanelVectors / grid.WidestPanel * (grid.MostRows + (grid.WidestPanel * lane))) + lane;
-        Tensor scratch = device.Scratch.Rent(new(device.Workers, pitch));
+        int length = (PanelVectors / grid.WidestPanel * (grid.MostRows + (grid.WidestPanel * lane))) + lane;
+        Tensor scratch = device.ThreadScratch(length);
         long tiles = (long)batch * grid.RowTiles * grid.ColumnTiles;
         bool alone = (long)batch * product.M * product.N * product.K < WorthSharing;
         if (weight is not null)
         {
             Floats kept = weight.Fill(product, grid, batch);
-            device.Tiles(new LinearPanels(product, grid, 0, product.K, kept, scratch.Memory, pitch), tiles, lane, alone);
+            device.Tiles(new LinearPanels(product, grid, 0, product.K, kept, scratch.Memory, scratch.Columns), tiles, lane, alone);
             return;
         }
 
@@ -69,13 +69,13 @@ internal readonly struct LinearPanels(
 
             device.Tiles(
                 new LinearPanels(
-                    k == 0 ? product : product.Continue(), grid, k, end, isShared ? packed.Memory : default, scratch.Memory, pitch),
+                    k == 0 ? product : product.Continue(), grid, k, end, isShared ? packed.Memory : default, scratch.Memory, scratch.Columns),
                 tiles, lane, alone);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public unsafe void Execute<TLane>(long tile, int worker)
+    public unsafe void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         Product p = product;
@@ -88,7 +88,7 @@ internal readonly struct LinearPanels(
         float* b = p.B.Memory.Pointer + (batch * p.B.BatchStride);
         float* c = p.C.Memory.Pointer + (batch * p.C.BatchStride) + (m0 * p.C.RowStride);
         float* bias = p.Bias.Memory.Pointer + (batch * p.Bias.BatchStride);
-        float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
+        float* packedA = scratch.Pointer + ((long)thread * scratchPitch);
 
         int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
         bool isDirect = (rows <= RowsPerBlock || lastPanel - firstPanel <= FewPanels)
@@ -131,8 +131,33 @@ internal readonly struct LinearPanels(
                     }
                 }
 
+                float* panelC = c + (n0 * p.C.ColumnStride);
                 PanelRun run = new(vectors, depth, columns, panelB, rowB, start, bias + n0);
-                Rows<TLane>(in run, fromA, steps, rows, c + (n0 * p.C.ColumnStride), p.C.RowStride, p.C.ColumnStride);
+                Rows<TLane>(in run, fromA, steps, rows, panelC, p.C.RowStride, p.C.ColumnStride);
+                if (p.Activation == Activation.Softplus && d == depths - 1 && kEnd == p.K)
+                {
+                    Softplus<TLane>(panelC, p.C.RowStride, rows, columns);
+                }
+            }
+        }
+    }
+
+    /// <summary>Makes softplus of results that have just been completed and are still near.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void Softplus<TLane>(float* c, long pitch, int rows, int columns)
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        for (; rows > 0; rows--, c += pitch)
+        {
+            int n = 0;
+            for (; n + TLane.Count <= columns; n += TLane.Count)
+            {
+                TLane.StoreTo(c + n, TLane.Softplus(TLane.LoadFrom(c + n)));
+            }
+
+            for (; n < columns; n++)
+            {
+                ScalarLane.StoreTo(c + n, ScalarLane.Softplus(ScalarLane.LoadFrom(c + n)));
             }
         }
     }
@@ -143,7 +168,7 @@ internal readonly struct LinearPanels(
     {
         long asIs = (long)Divide(p.M, RowsPerBlock) * RowsPerBlock * Divide(p.N, lane) * lane;
         long transposed = (long)Divide(p.N, RowsPerBlock) * RowsPerBlock * Divide(p.M, lane) * lane;
-        return p.Start != LinearStart.Bias && (p.A.RowStride == 1 || p.M < p.N) && 6 * transposed < 5 * asIs;
+        return p.Start != LinearStart.Bias && p.Activation == Activation.Identity && (p.A.RowStride == 1 || p.M < p.N) && 6 * transposed < 5 * asIs;
     }
 
     /// <summary>Elements of B that stand as a panel wants them and are read once or twice are not packed.</summary>

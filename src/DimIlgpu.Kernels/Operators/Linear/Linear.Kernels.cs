@@ -88,6 +88,7 @@ internal readonly struct LinearTiles(Product product) : IGroupKernel
                 value += ThreadLane.Read(c.Memory, at);
             }
 
+            value = product.Activation == Activation.Softplus ? SpecialFunctions.Softplus(value) : value;
             ThreadLane.Store(c.Memory, at, ThreadLane.Of(value));
         }
     }

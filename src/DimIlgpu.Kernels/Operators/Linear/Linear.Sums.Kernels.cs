@@ -3,6 +3,32 @@ using ILGPU.Runtime;
 
 namespace DimIlgpu.Kernels;
 
+/// <summary>What becomes of sums before they are stored, as a type argument of the kernels that store them.</summary>
+internal interface ISumsEnd
+{
+    /// <summary>Whether results may be added to what is there, as gradients are.</summary>
+    static abstract bool Adds { get; }
+
+    /// <summary>The elements of the result.</summary>
+    static abstract FloatQuad Of(FloatQuad sums);
+}
+
+/// <summary>They are stored as they are.</summary>
+internal readonly struct PlainEnd : ISumsEnd
+{
+    public static bool Adds => true;
+
+    public static FloatQuad Of(FloatQuad sums) => sums;
+}
+
+/// <summary>ln(1 + e^x) of them is stored.</summary>
+internal readonly struct SoftplusEnd : ISumsEnd
+{
+    public static bool Adds => false;
+
+    public static FloatQuad Of(FloatQuad sums) => FloatQuad.Softplus(sums);
+}
+
 /// <summary>Where sums go: C (M, N) for each of the batch, or, for parts, memory in the order of the threads.</summary>
 internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int start, Floats parts)
 {
@@ -86,8 +112,9 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
     /// <summary>Rows of C from one on, at most the 16 of a warp.</summary>
     public int RowsFrom(int row) => Math.Min(m - row, 16);
 
-    /// <summary>Writes 8 adjacent sums of a row, the first of a column that 8 divides, after adding the bias or what is there.</summary>
-    public void Store(int batch, int row, int column, FloatQuad first, FloatQuad second)
+    /// <summary>Writes 8 adjacent sums of a row, the first of a column that 8 divides, after adding the bias or what is there, as <typeparamref name="TEnd"/> makes them.</summary>
+    public void Store<TEnd>(int batch, int row, int column, FloatQuad first, FloatQuad second)
+        where TEnd : struct, ISumsEnd
     {
         if (column >= n)
         {
@@ -106,42 +133,44 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         if (isWhole && c.Memory.IsNarrow != 0)
         {
             ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>();
-            if (start == LinearStart.Add)
+            if (TEnd.Adds && start == LinearStart.Add)
             {
                 WordQuad before = to[at / 8];
-                first += Widen(before.X, before.Y);
-                second += Widen(before.Z, before.W);
+                first += LinearSums.Widen(before.X, before.Y);
+                second += LinearSums.Widen(before.Z, before.W);
             }
 
-            to[at / 8] = BFloat16Operands.Round(first, second);
+            to[at / 8] = BFloat16Operands.Round(TEnd.Of(first), TEnd.Of(second));
         }
         else if (isWhole)
         {
             ArrayView<FloatQuad> to = c.Memory.View.Cast<FloatQuad>();
-            if (start == LinearStart.Add)
+            if (TEnd.Adds && start == LinearStart.Add)
             {
                 FloatQuad before = to[at / 4], after = to[(at / 4) + 1];
                 first += before;
                 second += after;
             }
 
-            to[at / 4] = first;
-            to[(at / 4) + 1] = second;
+            to[at / 4] = TEnd.Of(first);
+            to[(at / 4) + 1] = TEnd.Of(second);
         }
         else
         {
-            this.StoreFew(at, n - column, first);
-            this.StoreFew(at + 4, n - column - 4, second);
+            this.StoreFew<TEnd>(at, n - column, first);
+            this.StoreFew<TEnd>(at + 4, n - column - 4, second);
         }
     }
 
-    private void StoreFew(long at, int count, FloatQuad sums)
+    private void StoreFew<TEnd>(long at, int count, FloatQuad sums)
+        where TEnd : struct, ISumsEnd
     {
-        if (start == LinearStart.Add)
+        if (TEnd.Adds && start == LinearStart.Add)
         {
             sums += Read(c.Memory, at, count);
         }
 
+        sums = TEnd.Of(sums);
         Write(c.Memory, at, count, 0, sums.X);
         Write(c.Memory, at, count, 1, sums.Y);
         Write(c.Memory, at, count, 2, sums.Z);
@@ -160,10 +189,6 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         count > 0 ? ThreadLane.Read(memory, at) : 0f, count > 1 ? ThreadLane.Read(memory, at + 1) : 0f,
         count > 2 ? ThreadLane.Read(memory, at + 2) : 0f, count > 3 ? ThreadLane.Read(memory, at + 3) : 0f);
 
-    private static FloatQuad Widen(int first, int second) => new(
-        Interop.IntAsFloat((uint)first << 16), Interop.IntAsFloat((uint)first & 0xFFFF0000),
-        Interop.IntAsFloat((uint)second << 16), Interop.IntAsFloat((uint)second & 0xFFFF0000));
-
     private static bool AreEights(Matrix c)
     {
         nint address = c.Memory.IsNarrow != 0 ? c.Memory.Halves.LoadEffectiveAddressAsPtr() : c.Memory.View.LoadEffectiveAddressAsPtr();
@@ -171,7 +196,8 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         return address % 16 == 0 && c.RowStride % elements == 0 && c.BatchStride % elements == 0;
     }
 
-    private static bool IsAligned(Matrix c)
+    /// <summary>Whether 8 bfloat16 or 2 floats, the first of a column that they divide, are aligned.</summary>
+    public static bool IsAligned(Matrix c)
     {
         nint address = c.Memory.IsNarrow != 0 ? c.Memory.Halves.LoadEffectiveAddressAsPtr() : c.Memory.View.LoadEffectiveAddressAsPtr();
         int bytes = c.Memory.IsNarrow != 0 ? 16 : 8, elements = c.Memory.IsNarrow != 0 ? 8 : 2;
@@ -193,16 +219,6 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
 internal readonly struct LinearSums(
     int height, int width, Matrix bias, Matrix c, int start, int isAligned, int batch, int m, int n, int pair)
 {
-    /// <summary>Chunks of 16 bytes of shared memory that <see cref="StoreWhole"/> needs.</summary>
-    public const int StageChunks = TensorCores.Side * RowChunks;
-
-    // A row of the warp's sums is 128 bytes.
-    private const int RowChunks = TensorCores.Side / 8;
-    private const int RowWords = 4 * RowChunks;
-
-    // Rows that a warp moves at once, 16 bytes a thread.
-    private const int RowsAtOnce = TensorCores.Warp / RowChunks;
-
     public static AccumulatorRow Add(AccumulatorRow x, AccumulatorRow y) => new()
     {
         C0 = Add(x.C0, y.C0),
@@ -215,19 +231,20 @@ internal readonly struct LinearSums(
         C7 = Add(x.C7, y.C7),
     };
 
-    /// <summary>Writes the sums of 16 rows, after adding the bias or what is there.</summary>
-    public void Store(AccumulatorRow sums, int sixteen)
+    /// <summary>Writes the sums of 16 rows, after adding the bias or what is there, as <typeparamref name="TEnd"/> makes them.</summary>
+    public void Store<TEnd>(AccumulatorRow sums, int sixteen)
+        where TEnd : struct, ISumsEnd
     {
         int row = m + (16 * sixteen);
         if (start == LinearStart.Bias)
         {
             sums = Add(sums, this.Bias());
         }
-        else if (start == LinearStart.Add && c.Memory.IsNarrow != 0)
+        else if (TEnd.Adds && start == LinearStart.Add && c.Memory.IsNarrow != 0)
         {
             sums = Add(sums, this.ReadNarrow(row));
         }
-        else if (start == LinearStart.Add)
+        else if (TEnd.Adds && start == LinearStart.Add)
         {
             sums = Add(sums, new()
             {
@@ -242,6 +259,7 @@ internal readonly struct LinearSums(
             });
         }
 
+        sums = End<TEnd>(sums);
         if (c.Memory.IsNarrow != 0)
         {
             this.WriteNarrow(Upper(sums.C0, sums.C1, sums.C2, sums.C3), row, 0);
@@ -262,108 +280,19 @@ internal readonly struct LinearSums(
         }
     }
 
-    /// <summary>Whether all of the warp's 64 × 64 sums are there, and are chunks of bfloat16.</summary>
-    public bool IsWhole => c.Memory.IsNarrow != 0 && isAligned != 0 && (m | (TensorCores.Side - 1)) < height && n + TensorCores.Side <= width;
-
-    /// <summary>Writes them through shared memory, whole rows of 128 bytes, after adding the bias or what is there; only where <see cref="IsWhole"/>.</summary>
-    /// <remarks>Chunk c of row r stands at c ^ (r % 8), so that neither pairs nor chunks meet in a bank.</remarks>
-    public void StoreWhole(ArrayView<WordQuad> stage, AccumulatorTile sums)
+    /// <summary>What is stored of the sums of 16 rows.</summary>
+    public static AccumulatorRow End<TEnd>(AccumulatorRow sums)
+        where TEnd : struct, ISumsEnd => new()
     {
-        int lane = Group.IdxX % TensorCores.Warp, row = lane / RowChunks, chunk = lane % RowChunks;
-        int pitch = (int)(c.RowStride / 8);
-        long at = (this.At(m & -TensorCores.Side) + n) / 8;
-        ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>().SubView(at + ((long)row * pitch) + chunk);
-        int even = (row * RowChunks) + (chunk ^ row), odd = ((row + RowsAtOnce) * RowChunks) + (chunk ^ (row + RowsAtOnce));
-        if (start == LinearStart.Add)
-        {
-            const int gap = 2 * RowsAtOnce * RowChunks, copies = TensorCores.Side / RowsAtOnce / 2;
-            int stride = 2 * RowsAtOnce * 16 * pitch;
-            TensorCores.Copy(ref stage[even], gap, ref to[0], 0, stride, -1, 0, copies);
-            TensorCores.Copy(ref stage[odd], gap, ref to[0], (long)RowsAtOnce * 16 * pitch, stride, -1, 0, copies);
-            TensorCores.CommitCopies();
-            TensorCores.AwaitCopies(0);
-            Warp.Barrier();
-        }
-
-        int upper = m % 8, own = pair + (4 * upper);
-        ArrayView<int> pairs = stage.Cast<int>().SubView(upper * RowWords);
-        if (start == LinearStart.Add)
-        {
-            sums = Add(sums, new() { R0 = Staged(pairs, own, 0), R1 = Staged(pairs, own, 1), R2 = Staged(pairs, own, 2), R3 = Staged(pairs, own, 3) });
-        }
-        else if (start == LinearStart.Bias)
-        {
-            AccumulatorRow shift = this.Bias();
-            sums = Add(sums, new() { R0 = shift, R1 = shift, R2 = shift, R3 = shift });
-        }
-
-        Stage(pairs, own, sums.R0, 0);
-        Stage(pairs, own, sums.R1, 1);
-        Stage(pairs, own, sums.R2, 2);
-        Stage(pairs, own, sums.R3, 3);
-        Warp.Barrier();
-        ArrayView<WordQuad> evens = stage.SubView(even), odds = stage.SubView(odd);
-        Unstage(evens, odds, to, pitch);
-        Unstage(evens.SubView(32 * RowChunks), odds.SubView(32 * RowChunks), to.SubView(32 * pitch), pitch);
-    }
-
-    // 32 rows, all of which are read before the first is written: the compiler moves no read above a write.
-    private static void Unstage(ArrayView<WordQuad> evens, ArrayView<WordQuad> odds, ArrayView<WordQuad> to, int pitch)
-    {
-        const int gap = 2 * RowsAtOnce * RowChunks;
-        WordQuad row0 = evens[0], row4 = odds[0], row8 = evens[gap], row12 = odds[gap];
-        WordQuad row16 = evens[2 * gap], row20 = odds[2 * gap], row24 = evens[3 * gap], row28 = odds[3 * gap];
-        to[0] = row0;
-        to[4 * pitch] = row4;
-        to[8 * pitch] = row8;
-        to[12 * pitch] = row12;
-        to[16 * pitch] = row16;
-        to[20 * pitch] = row20;
-        to[24 * pitch] = row24;
-        to[28 * pitch] = row28;
-    }
-
-    private static void Stage(ArrayView<int> pairs, int own, AccumulatorRow sums, int sixteen)
-    {
-        ArrayView<int> rows = pairs.SubView(16 * sixteen * RowWords);
-        Stage(rows, own, sums.C0);
-        Stage(rows, own ^ 4, sums.C1);
-        Stage(rows, own ^ 8, sums.C2);
-        Stage(rows, own ^ 12, sums.C3);
-        Stage(rows, own ^ 16, sums.C4);
-        Stage(rows, own ^ 20, sums.C5);
-        Stage(rows, own ^ 24, sums.C6);
-        Stage(rows, own ^ 28, sums.C7);
-    }
-
-    private static void Stage(ArrayView<int> rows, int own, FloatQuad sums)
-    {
-        ArrayView<int> pair = rows.SubView(own);
-        pair[0] = TensorCores.RoundBFloat16(sums.X, sums.Y);
-        pair[8 * RowWords] = TensorCores.RoundBFloat16(sums.Z, sums.W);
-    }
-
-    private static AccumulatorRow Staged(ArrayView<int> pairs, int own, int sixteen)
-    {
-        ArrayView<int> rows = pairs.SubView(16 * sixteen * RowWords);
-        return new()
-        {
-            C0 = Staged(rows, own),
-            C1 = Staged(rows, own ^ 4),
-            C2 = Staged(rows, own ^ 8),
-            C3 = Staged(rows, own ^ 12),
-            C4 = Staged(rows, own ^ 16),
-            C5 = Staged(rows, own ^ 20),
-            C6 = Staged(rows, own ^ 24),
-            C7 = Staged(rows, own ^ 28),
-        };
-    }
-
-    private static FloatQuad Staged(ArrayView<int> rows, int own)
-    {
-        ArrayView<int> pair = rows.SubView(own);
-        return Widen(pair[0], pair[8 * RowWords]);
-    }
+        C0 = TEnd.Of(sums.C0),
+        C1 = TEnd.Of(sums.C1),
+        C2 = TEnd.Of(sums.C2),
+        C3 = TEnd.Of(sums.C3),
+        C4 = TEnd.Of(sums.C4),
+        C5 = TEnd.Of(sums.C5),
+        C6 = TEnd.Of(sums.C6),
+        C7 = TEnd.Of(sums.C7),
+    };
 
     private static WordQuad Upper(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
     {
@@ -380,9 +309,6 @@ internal readonly struct LinearSums(
         Z = TensorCores.RoundBFloat16(c2.Z, c2.W),
         W = TensorCores.RoundBFloat16(c3.Z, c3.W),
     };
-
-    private static AccumulatorTile Add(AccumulatorTile x, AccumulatorTile y) =>
-        new() { R0 = Add(x.R0, y.R0), R1 = Add(x.R1, y.R1), R2 = Add(x.R2, y.R2), R3 = Add(x.R3, y.R3) };
 
     private static FloatQuad Add(FloatQuad x, FloatQuad y) => new() { X = x.X + y.X, Y = x.Y + y.Y, Z = x.Z + y.Z, W = x.W + y.W };
 
@@ -469,7 +395,8 @@ internal readonly struct LinearSums(
         };
     }
 
-    private static FloatQuad Widen(int upper, int lower) => new()
+    /// <summary>Two pairs of bfloat16: of a row, and of the eighth row after it.</summary>
+    public static FloatQuad Widen(int upper, int lower) => new()
     {
         X = Interop.IntAsFloat((uint)upper << 16),
         Y = Interop.IntAsFloat((uint)upper & 0xFFFF0000),

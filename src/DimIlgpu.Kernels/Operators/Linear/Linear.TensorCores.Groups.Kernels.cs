@@ -11,12 +11,14 @@ namespace DimIlgpu.Kernels;
 /// A group stays on its multiprocessor and takes one piece of work after another, and the copies of the next begin while the
 /// last is multiplied.
 /// </remarks>
-[KernelInstance(typeof(RowsAlong), typeof(RowsAlong))]
-[KernelInstance(typeof(RowsAlong), typeof(RowsAcross))]
-[KernelInstance(typeof(RowsAcross), typeof(RowsAcross))]
-internal readonly struct LinearGroups<TLeft, TRight>(WarpOperand a, WarpOperand b, WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
+[KernelInstance(typeof(RowsAlong), typeof(RowsAlong), typeof(PlainEnd))]
+[KernelInstance(typeof(RowsAlong), typeof(RowsAcross), typeof(PlainEnd))]
+[KernelInstance(typeof(RowsAcross), typeof(RowsAcross), typeof(PlainEnd))]
+[KernelInstance(typeof(RowsAlong), typeof(RowsAlong), typeof(SoftplusEnd))]
+internal readonly struct LinearGroups<TLeft, TRight, TEnd>(WarpOperand a, WarpOperand b, WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
     where TLeft : struct, IOperandLayout
     where TRight : struct, IOperandLayout
+    where TEnd : struct, ISumsEnd
 {
     private const int Stages = 4;
     private const int BlocksOfA = GroupTile.Height / TensorCores.Side;
@@ -70,11 +72,11 @@ internal readonly struct LinearGroups<TLeft, TRight>(WarpOperand a, WarpOperand 
                 rows.Stage(0, TensorCores.GroupSums(0, 0));
                 rows.Stage(1, TensorCores.GroupSums(0, 1));
                 rows.Stage(2, TensorCores.GroupSums(0, 2));
-                rows.Store(0);
+                rows.Store<TEnd>(0);
                 rows.Stage(0, TensorCores.GroupSums(1, 0));
                 rows.Stage(1, TensorCores.GroupSums(1, 1));
                 rows.Stage(2, TensorCores.GroupSums(1, 2));
-                rows.Store(TensorCores.Side);
+                rows.Store<TEnd>(TensorCores.Side);
             }
             else
             {
@@ -180,7 +182,8 @@ internal readonly struct LinearStage
     }
 
     /// <summary>Writes the rows, so many below the warp's first.</summary>
-    public void Store(int below)
+    public void Store<TEnd>(int below)
+        where TEnd : struct, ISumsEnd
     {
         Warp.Barrier();
         int lane = Group.IdxX % TensorCores.Warp, eight = lane % Eights, rows = this.pieces.RowsFrom(this.row + below);
@@ -189,7 +192,7 @@ internal readonly struct LinearStage
         for (int down = lane / Eights; down < rows;)
         {
             int at = (down * Pitch) + (2 * eight), turned = eight / 4 % 2;
-            this.pieces.Store(
+            this.pieces.Store<TEnd>(
                 this.batch, this.row + below + down, this.column + (8 * eight), this.quads[at + turned], this.quads[at + 1 - turned]);
             bool wraps = eight + TensorCores.Warp >= 2 * Eights;
             down += wraps ? 2 : 1;

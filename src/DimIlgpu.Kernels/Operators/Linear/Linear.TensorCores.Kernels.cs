@@ -11,20 +11,25 @@ namespace DimIlgpu.Kernels;
 /// last is multiplied. A step is four parts: each part's operands are loaded while the part before is multiplied, and the
 /// copies are spread between, without a branch.
 /// </remarks>
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(LargeTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(LargeTile))]
-[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(SmallTile))]
-[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(SmallTile))]
-[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile))]
-internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAcross), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAcross), typeof(RowsAcross), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(LargeTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(BFloat16Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(TensorFloat32Operands), typeof(RowsAlong), typeof(RowsAlong), typeof(SmallTile), typeof(SoftplusEnd))]
+internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(
     WarpOperand a, WarpOperand b, WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
     where TOperands : struct, ITensorOperands
     where TLeft : struct, IOperandLayout
     where TRight : struct, IOperandLayout
     where TTile : struct, IWarpTile
+    where TEnd : struct, ISumsEnd
 {
     private const int Stages = 3;
 
@@ -98,10 +103,10 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
             if (piece < schedule.Whole)
             {
                 LinearSums output = pieces.At<TTile>(schedule.Piece(piece));
-                output.Store(sums.R0, 0);
-                output.Store(sums.R1, 1);
-                output.Store(sums.R2, 2);
-                output.Store(sums.R3, 3);
+                output.Store<TEnd>(sums.R0, 0);
+                output.Store<TEnd>(sums.R1, 1);
+                output.Store<TEnd>(sums.R2, 2);
+                output.Store<TEnd>(sums.R3, 3);
             }
             else
             {
@@ -151,11 +156,15 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile>(
 }
 
 /// <summary>Adds up the parts of the tiles whose reduction was cut, in order: a group per tile and part of its warps.</summary>
-[KernelInstance(typeof(GroupTile))]
-[KernelInstance(typeof(LargeTile))]
-[KernelInstance(typeof(SmallTile))]
-internal readonly struct LinearFold<TTile>(WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
+[KernelInstance(typeof(GroupTile), typeof(PlainEnd))]
+[KernelInstance(typeof(LargeTile), typeof(PlainEnd))]
+[KernelInstance(typeof(SmallTile), typeof(PlainEnd))]
+[KernelInstance(typeof(GroupTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(LargeTile), typeof(SoftplusEnd))]
+[KernelInstance(typeof(SmallTile), typeof(SoftplusEnd))]
+internal readonly struct LinearFold<TTile, TEnd>(WarpSchedule schedule, LinearPieces pieces) : IWarpKernel
     where TTile : struct, IWarpTile
+    where TEnd : struct, ISumsEnd
 {
     public void Execute()
     {
@@ -167,6 +176,6 @@ internal readonly struct LinearFold<TTile>(WarpSchedule schedule, LinearPieces p
         }
 
         WarpPiece whole = schedule.At(schedule.Whole + tile, 0, 0);
-        pieces.At<TTile>(whole, TTile.Row(warp, ofWarp) + (lane / 4), TTile.Column(warp, ofWarp), lane % 4).Store(sums, 0);
+        pieces.At<TTile>(whole, TTile.Row(warp, ofWarp) + (lane / 4), TTile.Column(warp, ofWarp), lane % 4).Store<TEnd>(sums, 0);
     }
 }

@@ -26,7 +26,7 @@ internal readonly record struct LinearPlan(LinearTile Tile, int Whole, int Parts
     // Half as many sums again, by instructions that are faster.
     private const double StepOfGroups = 1;
 
-    /// <summary>For a reduction of at most two steps: rows of tiles are walked along in runs, see <see cref="LinearShort{TRight}"/>.</summary>
+    /// <summary>For a reduction of at most two steps: rows of tiles are walked along in runs, see <see cref="LinearShort{TRight, TEnd}"/>.</summary>
     /// <param name="runs">Runs of a row; 0 for what the device has room for, which changes no sum.</param>
     public static LinearPlan Short(int runs = 0) => new(LinearTile.Small, Whole: runs, Parts: 0);
 

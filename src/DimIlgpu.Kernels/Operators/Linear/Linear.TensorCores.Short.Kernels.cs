@@ -8,34 +8,36 @@ namespace DimIlgpu.Kernels;
 /// so it writes rows of C from one end to the other.
 /// </summary>
 /// <remarks>
-/// <see cref="LinearWarps{TOperands, TLeft, TRight, TTile}"/> would copy A again for each tile and multiply zeros up to a
+/// <see cref="LinearWarps{TOperands, TLeft, TRight, TTile, TEnd}"/> would copy A again for each tile and multiply zeros up to a
 /// multiple of 64; here only what fills the last 16 of the reduction is zeros. What B of a tile was in holds its sums on
 /// their way to memory.
 /// </remarks>
-[KernelInstance(typeof(RowsAlong))]
-[KernelInstance(typeof(RowsAcross))]
-internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, ShortSchedule schedule, LinearPieces pieces) : IWarpKernel
+[KernelInstance(typeof(RowsAlong), typeof(PlainEnd))]
+[KernelInstance(typeof(RowsAlong), typeof(SoftplusEnd))]
+[KernelInstance(typeof(RowsAcross), typeof(PlainEnd))]
+internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b, ShortSchedule schedule, LinearRows rows) : IWarpKernel
     where TRight : struct, IOperandLayout
+    where TEnd : struct, ISumsEnd
 {
     /// <summary>The longest reduction, in steps.</summary>
     public const int MostSteps = 2;
 
-    private const int StepChunks = Side * WarpOperand.StepChunks;
+    private const int StepChunks = ShortSchedule.Side * WarpOperand.StepChunks;
     private const int OperandChunks = MostSteps * StepChunks;
 
     // Sixteens of the reduction in a step.
     private const int StepParts = 4;
 
-    /// <summary>Rows and columns of a tile.</summary>
-    public const int Side = 128;
+    // Rows and columns of a tile, and how many warps' sums lie beside each other.
+    private const int Side = ShortSchedule.Side, WarpColumns = Side / TensorCores.Side;
 
     public const int Threads = 128;
 
-    // Behind A and two tiles of B: where the group's tiles are, read again for each, for ptxas would keep more of what follows
+    // Behind A and two tiles of B: where the group's tiles are, read again where it is needed, for ptxas would keep more of what follows
     // from it in registers than there are.
-    private const int Place = 3 * OperandChunks;
+    private const int Own = 3 * OperandChunks;
 
-    public const int SharedBytes = (Place + 1) * 16;
+    public const int SharedBytes = (Own + 1) * 16;
 
     private const int Copies = StepChunks / Threads;
 
@@ -43,13 +45,12 @@ internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, Short
     {
         ArrayView<WordQuad> shared = SharedMemory.GetDynamic<WordQuad>();
         int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
-        int ownA = RowsAlong.OwnLeft(lane, warp / SmallTile.WarpColumns, Side);
-        int ownB = TRight.OwnRight(lane, warp % SmallTile.WarpColumns, Side);
+        int ownA = RowsAlong.OwnLeft(lane, warp / WarpColumns, Side), ownB = TRight.OwnRight(lane, warp % WarpColumns, Side);
         int toB = OperandChunks + TRight.To(Group.IdxX, Side);
         int batch = Grid.IdxX / schedule.RowTiles, row = Grid.IdxX % schedule.RowTiles;
         if (Group.IdxX == 0)
         {
-            shared[Place] = new() { X = batch, Y = row };
+            shared[Own] = new() { X = batch, Y = row };
         }
 
         int first = schedule.First(Grid.IdxY), end = schedule.First(Grid.IdxY + 1);
@@ -63,10 +64,11 @@ internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, Short
             Group.Barrier();
 
             // Every warp has read what the last tile left where the next one is copied to.
-            WordQuad place = shared[Place];
-            this.CopyB(shared, (2 * OperandChunks) - stage + toB, place.X, column + 1, end);
+            WordQuad own = shared[Own];
+            this.CopyB(shared, (2 * OperandChunks) - stage + toB, own.X, column + 1, end);
             TensorCores.CommitCopies();
-            AccumulatorTile sums = default;
+            int n = (column * Side) + (warp % WarpColumns * TensorCores.Side);
+            AccumulatorTile sums = rows.First(own.X, n);
             for (int part = 0; part < schedule.Parts; part++)
             {
                 // Divisions of signed numbers would take longer than the loads.
@@ -78,19 +80,10 @@ internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, Short
 
             // Every warp has loaded this tile when its sums are written over it.
             Group.Barrier();
-            LinearSums output = pieces.At<SmallTile>(new() { Batch = place.X, Row = place.Y, Column = column });
-            if (output.IsWhole)
-            {
-                output.StoreWhole(shared.SubView(stage + (warp * LinearSums.StageChunks), LinearSums.StageChunks), sums);
-            }
-            else
-            {
-                output.Store(sums.R0, 0);
-                output.Store(sums.R1, 1);
-                output.Store(sums.R2, 2);
-                output.Store(sums.R3, 3);
-            }
-
+            own = shared[Own];
+            rows.Store<TEnd>(
+                shared.SubView(stage + (warp * LinearRows.StageChunks), LinearRows.StageChunks), sums,
+                own.X, (own.Y * Side) + (warp / WarpColumns * TensorCores.Side), n);
             stage = (3 * OperandChunks) - stage;
         }
     }
@@ -125,6 +118,9 @@ internal readonly struct LinearShort<TRight>(WarpOperand a, WarpOperand b, Short
 /// <param name="parts">Sixteens of the reduction.</param>
 internal readonly struct ShortSchedule(int rowTiles, int columnTiles, int runs, int parts)
 {
+    /// <summary>Rows and columns of a tile.</summary>
+    public const int Side = 128;
+
     private readonly int columnTiles = columnTiles;
 
     public readonly int RowTiles = rowTiles;
@@ -136,8 +132,7 @@ internal readonly struct ShortSchedule(int rowTiles, int columnTiles, int runs, 
     /// <summary>The schedule for a result of m × n.</summary>
     public static ShortSchedule For(int m, int n, int batch, int depth, int wanted, int multiprocessors)
     {
-        const int side = LinearShort<RowsAlong>.Side;
-        int rows = ((m - 1) / side) + 1, columns = ((n - 1) / side) + 1;
+        int rows = ((m - 1) / Side) + 1, columns = ((n - 1) / Side) + 1;
 
         // As many groups as run at once: each more has its A to copy and waits for it.
         int runs = wanted > 0 ? wanted : SmallTile.Together * multiprocessors / (batch * rows);

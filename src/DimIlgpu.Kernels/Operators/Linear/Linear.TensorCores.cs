@@ -13,18 +13,33 @@ internal static class LinearTensorCores
     private const int ChunkBytes = 16;
 
     /// <inheritdoc cref="Linear.Forward"/>
-    public static void Forward(Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch, LinearPlan? plan = null)
+    public static void Forward(
+        Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch, Activation activation = Activation.Identity,
+        LinearPlan? plan = null)
+    {
+        if (activation == Activation.Softplus)
+        {
+            Forward<SoftplusEnd>(device, x, weight, bias, y, batch, plan);
+        }
+        else
+        {
+            Forward<PlainEnd>(device, x, weight, bias, y, batch, plan);
+        }
+    }
+
+    private static void Forward<TEnd>(Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch, LinearPlan? plan)
+        where TEnd : struct, ISumsEnd
     {
         using ArenaScope scope = device.Scratch.Scope();
         if (device.MatrixPrecision == MatrixPrecision.BFloat16)
         {
-            Multiply<BFloat16Operands, RowsAlong, RowsAlong>(
+            Multiply<BFloat16Operands, RowsAlong, RowsAlong, TEnd>(
                 device, Along<BFloat16Operands>(device, x, batch), Along<BFloat16Operands>(device, weight, batch),
                 bias, new(y, Add: false), batch, plan);
         }
         else
         {
-            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
+            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong, TEnd>(
                 device, Along<TensorFloat32Operands>(device, x, batch), Along<TensorFloat32Operands>(device, weight, batch),
                 bias, new(y, Add: false), batch, plan);
         }
@@ -53,13 +68,13 @@ internal static class LinearTensorCores
 
         if (dx is { } gradient)
         {
-            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
+            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong, PlainEnd>(
                 device, Along<TensorFloat32Operands>(device, dy, batch), PackTransposed(device, weight, batch), null, gradient, batch, plan);
         }
 
         if (dWeight is { } sum)
         {
-            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong>(
+            Multiply<TensorFloat32Operands, RowsAlong, RowsAlong, PlainEnd>(
                 device, PackTransposed(device, dy, batch), PackTransposed(device, x, batch), null, sum, batch, plan);
         }
     }
@@ -71,74 +86,78 @@ internal static class LinearTensorCores
         if (dx is { } input)
         {
             packed = Along<BFloat16Operands>(device, dy, batch);
-            Multiply<BFloat16Operands, RowsAlong, RowsAcross>(device, packed.Value, Across(device, weight, batch), null, input, batch, plan);
+            Multiply<BFloat16Operands, RowsAlong, RowsAcross, PlainEnd>(device, packed.Value, Across(device, weight, batch), null, input, batch, plan);
         }
 
         if (dWeight is { } parameter)
         {
             // Memory that can be read along rows can be read across them.
-            Multiply<BFloat16Operands, RowsAcross, RowsAcross>(
+            Multiply<BFloat16Operands, RowsAcross, RowsAcross, PlainEnd>(
                 device, packed ?? Across(device, dy, batch), Across(device, x, batch), null, parameter, batch, plan);
         }
     }
 
-    /// <summary>C (+)= A Bᵀ (+ bias) for each of the batch.</summary>
-    private static void Multiply<TOperands, TLeft, TRight>(
+    /// <summary>C (+)= A Bᵀ (+ bias), as <typeparamref name="TEnd"/> makes it, for each of the batch.</summary>
+    private static void Multiply<TOperands, TLeft, TRight, TEnd>(
         Device device, WarpOperand a, WarpOperand b, Tensor? bias, Sink c, int batch, LinearPlan? plan)
         where TOperands : struct, ITensorOperands
         where TLeft : struct, IOperandLayout
         where TRight : struct, IOperandLayout
+        where TEnd : struct, ISumsEnd
     {
         int m = checked((int)(c.Tensor.Rows / batch)), n = c.Tensor.Columns, steps = TLeft.Steps(a);
-        bool canBeShort = typeof(TOperands) == typeof(BFloat16Operands) && typeof(TLeft) == typeof(RowsAlong) && steps <= LinearShort<TRight>.MostSteps;
+        bool canBeShort = typeof(TOperands) == typeof(BFloat16Operands) && typeof(TLeft) == typeof(RowsAlong)
+            && steps <= LinearShort<TRight, TEnd>.MostSteps && LinearRows.Takes(c.Tensor, Target(m, c), Shift(bias));
         if (canBeShort && (plan is { IsShort: true } || (plan is null && LinearPlan.PaysToBeShort(m, n, batch))))
         {
-            MultiplyShort<TRight>(device, a, b, m, n, bias, c, batch, plan?.Whole ?? 0);
+            MultiplyShort<TRight, TEnd>(device, a, b, m, n, bias, c, batch, plan?.Whole ?? 0);
             return;
         }
 
-        LinearTile largest = device.MostSharedMemory < LinearWarps<TOperands, TLeft, TRight, LargeTile>.SharedBytes ? LinearTile.Small
+        LinearTile largest = device.MostSharedMemory < LinearWarps<TOperands, TLeft, TRight, LargeTile, TEnd>.SharedBytes ? LinearTile.Small
             : device.UsesWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
             : LinearTile.Large;
         LinearPlan chosen = plan is { IsShort: false } other ? other : LinearPlan.For(m, n, steps, batch, largest);
         switch (chosen.Tile)
         {
             case LinearTile.Groups:
-                MultiplyGroups<TLeft, TRight>(device, a, b, m, n, bias, c, batch, steps, chosen);
+                MultiplyGroups<TLeft, TRight, TEnd>(device, a, b, m, n, bias, c, batch, steps, chosen);
                 break;
             case LinearTile.Large:
-                Multiply<TOperands, TLeft, TRight, LargeTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
+                Multiply<TOperands, TLeft, TRight, LargeTile, TEnd>(device, a, b, m, n, bias, c, batch, steps, chosen);
                 break;
             default:
-                Multiply<TOperands, TLeft, TRight, SmallTile>(device, a, b, m, n, bias, c, batch, steps, chosen);
+                Multiply<TOperands, TLeft, TRight, SmallTile, TEnd>(device, a, b, m, n, bias, c, batch, steps, chosen);
                 break;
         }
     }
 
-    private static void Multiply<TOperands, TLeft, TRight, TTile>(
+    private static void Multiply<TOperands, TLeft, TRight, TTile, TEnd>(
         Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int steps, LinearPlan plan)
         where TOperands : struct, ITensorOperands
         where TLeft : struct, IOperandLayout
         where TRight : struct, IOperandLayout
         where TTile : struct, IWarpTile
+        where TEnd : struct, ISumsEnd
     {
         (WarpSchedule schedule, LinearPieces pieces) = Cut<TTile>(device, m, n, bias, c, batch, steps, plan);
         device.Warps(
-            new LinearWarps<TOperands, TLeft, TRight, TTile>(a, b, schedule, pieces),
-            Groups<TTile>(device, schedule), TTile.Threads, LinearWarps<TOperands, TLeft, TRight, TTile>.SharedBytes);
-        Fold<TTile>(device, schedule, pieces);
+            new LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(a, b, schedule, pieces),
+            Groups<TTile>(device, schedule), TTile.Threads, LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>.SharedBytes);
+        Fold<TTile, TEnd>(device, schedule, pieces);
     }
 
-    private static void MultiplyGroups<TLeft, TRight>(
+    private static void MultiplyGroups<TLeft, TRight, TEnd>(
         Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int steps, LinearPlan plan)
         where TLeft : struct, IOperandLayout
         where TRight : struct, IOperandLayout
+        where TEnd : struct, ISumsEnd
     {
         (WarpSchedule schedule, LinearPieces pieces) = Cut<GroupTile>(device, m, n, bias, c, batch, steps, plan);
         device.Warps(
-            new LinearGroups<TLeft, TRight>(a, b, schedule, pieces),
-            Groups<GroupTile>(device, schedule), GroupTile.Threads, LinearGroups<TLeft, TRight>.SharedBytes);
-        Fold<GroupTile>(device, schedule, pieces);
+            new LinearGroups<TLeft, TRight, TEnd>(a, b, schedule, pieces),
+            Groups<GroupTile>(device, schedule), GroupTile.Threads, LinearGroups<TLeft, TRight, TEnd>.SharedBytes);
+        Fold<GroupTile, TEnd>(device, schedule, pieces);
     }
 
     private static (WarpSchedule Schedule, LinearPieces Pieces) Cut<TTile>(
@@ -149,38 +168,40 @@ internal static class LinearTensorCores
         Floats parts = schedule.Cut == 0
             ? default
             : device.Scratch.Rent(new((long)schedule.Cut * schedule.Parts, LinearPieces.PartLength<TTile>())).Memory;
-        return (schedule, Pieces(m, n, bias, c, parts));
+        return (schedule, new(m, n, Shift(bias) ?? Target(m, c), Target(m, c), Start(bias, c), parts));
     }
 
     private static Index3D Groups<TTile>(Device device, WarpSchedule schedule)
         where TTile : struct, IWarpTile => new(Math.Min(schedule.Pieces, TTile.Together * device.Accelerator.NumMultiprocessors), 1, 1);
 
-    private static void Fold<TTile>(Device device, WarpSchedule schedule, LinearPieces pieces)
+    private static void Fold<TTile, TEnd>(Device device, WarpSchedule schedule, LinearPieces pieces)
         where TTile : struct, IWarpTile
+        where TEnd : struct, ISumsEnd
     {
         if (schedule.Cut > 0)
         {
-            device.Warps(new LinearFold<TTile>(schedule, pieces), new Index3D(schedule.Cut, TTile.Parts, 1), TTile.Threads);
+            device.Warps(new LinearFold<TTile, TEnd>(schedule, pieces), new Index3D(schedule.Cut, TTile.Parts, 1), TTile.Threads);
         }
     }
 
-    private static void MultiplyShort<TRight>(Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int runs)
+    private static void MultiplyShort<TRight, TEnd>(
+        Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int runs)
         where TRight : struct, IOperandLayout
+        where TEnd : struct, ISumsEnd
     {
         ShortSchedule schedule = ShortSchedule.For(
             m, n, batch, a.Chunks * BFloat16Operands.Elements, runs, device.Accelerator.NumMultiprocessors);
         device.Warps(
-            new LinearShort<TRight>(a, b, schedule, Pieces(m, n, bias, c, default)),
-            new Index3D(checked(schedule.RowTiles * batch), schedule.Runs, 1), LinearShort<TRight>.Threads, LinearShort<TRight>.SharedBytes);
+            new LinearShort<TRight, TEnd>(a, b, schedule, new(m, n, Shift(bias) ?? Target(m, c), Target(m, c), Start(bias, c))),
+            new Index3D(checked(schedule.RowTiles * batch), schedule.Runs, 1), LinearShort<TRight, TEnd>.Threads,
+            LinearShort<TRight, TEnd>.SharedBytes);
     }
 
-    private static LinearPieces Pieces(int m, int n, Tensor? bias, Sink c, Floats parts)
-    {
-        Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
-        Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : target;
-        int start = bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
-        return new(m, n, shift, target, start, parts);
-    }
+    private static Matrix Target(int m, Sink c) => new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
+
+    private static Matrix? Shift(Tensor? bias) => bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : null;
+
+    private static int Start(Tensor? bias, Sink c) => bias is not null ? LinearStart.Bias : c.Add ? LinearStart.Add : LinearStart.Zero;
 
     /// <summary>A matrix whose rows lie along the reduction: what follows a row within its last chunk has to be zero.</summary>
     private static WarpOperand Along<TOperands>(Device device, Tensor source, int batch)

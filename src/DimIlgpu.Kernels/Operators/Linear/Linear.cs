@@ -4,8 +4,8 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>The product with a weight matrix, plus a bias.</summary>
 /// <remarks>
-/// <para>Y = X Wᵀ + b, with X (M, K), W (N, K), b (1, N), Y (M, N).</para>
-/// <para>dX += dY W; dW += dYᵀ X; db += Σ_rows dY.</para>
+/// <para>Y = f(X Wᵀ + b), with X (M, K), W (N, K), b (1, N), Y (M, N), and f the identity unless an <see cref="Activation"/> is given.</para>
+/// <para>dX += dS W; dW += dSᵀ X; db += Σ_rows dS, where S = X Wᵀ + b and dS = f′(S) ⊙ dY; <see cref="Softplus.Backward"/> gives softplus's.</para>
 /// <para>
 /// True float32, unless the device was opened with another <see cref="MatrixPrecision"/>: then the operands of the three
 /// products are rounded. Sums are float32 still, and results are rounded once where they are stored in bfloat16, as any of
@@ -23,7 +23,7 @@ public static class Linear
     private const int FewestTokens = 512;
     private const int EnoughTiles = 512;
 
-    /// <summary>Y = X Wᵀ + b.</summary>
+    /// <summary>Y = f(X Wᵀ + b).</summary>
     /// <param name="device">Where to run.</param>
     /// <param name="x">Input, (G·M, K).</param>
     /// <param name="weight">W, (G·N, K).</param>
@@ -31,9 +31,11 @@ public static class Linear
     /// <param name="y">Output, (G·M, N).</param>
     /// <param name="batch">G, the number of weights.</param>
     /// <param name="packed">Keeps what the CPU makes of the weight for the next product with it; null for none.</param>
+    /// <param name="activation">f.</param>
     /// <exception cref="ArgumentException">The shapes do not fit each other.</exception>
     public static void Forward(
-        Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch = 1, PackedWeight? packed = null)
+        Device device, Tensor x, Tensor weight, Tensor? bias, Tensor y, int batch = 1, PackedWeight? packed = null,
+        Activation activation = Activation.Identity)
     {
         (int m, int n, int k) = CheckShapes(x, weight, y, batch);
         if (bias is { } b)
@@ -43,7 +45,7 @@ public static class Linear
 
         if (device.HasTensorCores)
         {
-            LinearTensorCores.Forward(device, x, weight, bias, y, batch);
+            LinearTensorCores.Forward(device, x, weight, bias, y, batch, activation);
             return;
         }
 
@@ -51,14 +53,14 @@ public static class Linear
             device, m, n, k, batch,
             new(x.Memory, x.Pitch, 1, (long)m * x.Pitch),
             new(weight.Memory, 1, weight.Pitch, (long)n * weight.Pitch),
-            bias, new(y, Add: false), packed: packed);
+            bias, new(y, Add: false), packed: packed, activation: activation);
     }
 
-    /// <summary>The gradients of <see cref="Forward"/>.</summary>
+    /// <summary>The gradients of the operands, and of the bias, given that of the sums X Wᵀ + b.</summary>
     /// <param name="device">Where to run.</param>
     /// <param name="x">The input of the forward pass, (G·M, K).</param>
     /// <param name="weight">The W of the forward pass, (G·N, K).</param>
-    /// <param name="dy">Gradient of the output, (G·M, N).</param>
+    /// <param name="dy">Gradient of the sums, which without an activation are the output, (G·M, N).</param>
     /// <param name="dx">Gradient of X; null where not wanted.</param>
     /// <param name="dWeight">Gradient of W, dense; null where not wanted.</param>
     /// <param name="dBias">Gradient of b; null where not wanted.</param>
@@ -118,10 +120,10 @@ public static class Linear
         return Math.Clamp(Math.Min(EnoughTiles / tiles, k / FewestTokens), 1, 64);
     }
 
-    /// <summary>C (+)= A B (+ bias) for each of the batch; the reduction cut into parts that are summed in order.</summary>
+    /// <summary>C (+)= f(A B (+ bias)) for each of the batch; the reduction cut into parts that are summed in order.</summary>
     private static void Multiply(
         Device device, int m, int n, int k, int batch, Matrix a, Matrix b, Tensor? bias, Sink c, int parts = 1,
-        PackedWeight? packed = null)
+        PackedWeight? packed = null, Activation activation = Activation.Identity)
     {
         if (parts > 1)
         {
@@ -134,15 +136,15 @@ public static class Linear
 
         Matrix target = new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
         Matrix shift = bias is { } row ? new(row.Memory, 0, 1, row.Pitch) : default;
-        Launch(device, m, n, k, batch, 1, a, b, shift, target, c.Add, packed);
+        Launch(device, m, n, k, batch, 1, a, b, shift, target, c.Add, packed, activation);
     }
 
     private static void Launch(
         Device device, int m, int n, int k, int batch, int parts, Matrix a, Matrix b, Matrix bias, Matrix c, bool add,
-        PackedWeight? packed = null)
+        PackedWeight? packed = null, Activation activation = Activation.Identity)
     {
         int start = bias.RowStride == 0 && bias.ColumnStride == 1 ? LinearStart.Bias : add ? LinearStart.Add : LinearStart.Zero;
-        Product product = new(m, n, k, parts, a, b, bias.ColumnStride == 1 ? bias : c, c, start);
+        Product product = new(m, n, k, parts, a, b, bias.ColumnStride == 1 ? bias : c, c, start, activation);
         if (device.Kind == DeviceKind.Cpu)
         {
             LinearPanels.Launch(device, product, batch, packed);
@@ -178,7 +180,7 @@ internal static class LinearStart
 }
 
 /// <summary>C (M, N) = A (M, K) B (K, N), K cut into parts, part p of batch g written to block g·parts + p of C.</summary>
-internal readonly struct Product(int m, int n, int k, int parts, Matrix a, Matrix b, Matrix bias, Matrix c, int start)
+internal readonly struct Product(int m, int n, int k, int parts, Matrix a, Matrix b, Matrix bias, Matrix c, int start, Activation activation)
 {
     public readonly int M = m;
     public readonly int N = n;
@@ -189,11 +191,12 @@ internal readonly struct Product(int m, int n, int k, int parts, Matrix a, Matri
     public readonly Matrix Bias = bias;
     public readonly Matrix C = c;
     public readonly int Start = start;
+    public readonly Activation Activation = activation;
 
     /// <summary>The same, added to what C holds.</summary>
-    public Product Continue() => new(this.M, this.N, this.K, this.Parts, this.A, this.B, this.Bias, this.C, LinearStart.Add);
+    public Product Continue() => new(this.M, this.N, this.K, this.Parts, this.A, this.B, this.Bias, this.C, LinearStart.Add, this.Activation);
 
     /// <summary>Cᵀ = Bᵀ Aᵀ: the same elements in the same places. Not for a product that starts from a bias.</summary>
     public Product Transpose() => new(
-        this.N, this.M, this.K, this.Parts, this.B.Transpose(), this.A.Transpose(), this.Bias.Transpose(), this.C.Transpose(), this.Start);
+        this.N, this.M, this.K, this.Parts, this.B.Transpose(), this.A.Transpose(), this.Bias.Transpose(), this.C.Transpose(), this.Start, this.Activation);
 }
