@@ -18,28 +18,10 @@ internal struct OperandTile
     public WordQuad T0, T1, T2, T3;
 }
 
-/// <summary>The first 32 of those rows.</summary>
-internal struct OperandHalf
-{
-    public WordQuad T0, T1;
-}
-
-/// <summary>A thread's part of 16 × 32 sums: 16 × 8 each, as <c>mma</c> spreads them.</summary>
-internal struct AccumulatorStrip
-{
-    public FloatQuad C0, C1, C2, C3;
-}
-
-/// <summary>A thread's part of 16 × 64 sums.</summary>
+/// <summary>A thread's part of 16 × 64 sums: 16 × 8 each, as <c>mma</c> spreads them.</summary>
 internal struct AccumulatorRow
 {
-    public AccumulatorStrip Left, Right;
-}
-
-/// <summary>A thread's part of a warp's 32 × 64 sums.</summary>
-internal struct AccumulatorHalf
-{
-    public AccumulatorRow R0, R1;
+    public FloatQuad C0, C1, C2, C3, C4, C5, C6, C7;
 }
 
 /// <summary>A thread's part of a warp's 64 × 64 sums.</summary>

@@ -81,12 +81,6 @@ internal interface IGroupKernel
 /// <summary>A CUDA kernel of whole warps, for what no other back end has: tensor cores, asynchronous copies.</summary>
 internal interface IWarpKernel
 {
-    /// <inheritdoc cref="IGroupKernel.GroupsPerProcessor"/>
-    static virtual int GroupsPerProcessor => 0;
-
-    /// <inheritdoc cref="IGroupKernel.ThreadsPerGroup"/>
-    static virtual int ThreadsPerGroup => 0;
-
     /// <summary>Computes this group's part; every thread must reach every barrier.</summary>
     void Execute();
 }

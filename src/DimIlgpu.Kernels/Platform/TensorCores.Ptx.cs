@@ -58,15 +58,13 @@ internal static unsafe partial class TensorCores
         const int sixteenRows = 16 * 128;
         string address = SharedAddress(generator, ((MethodCall)value)[0]);
         string[] tile = Results(generator, value);
-        for (int i = 0; i < tile.Length / 4; i++)
+        for (int i = 0; i < 4; i++)
         {
             Print(generator, string.Create(
                 CultureInfo.InvariantCulture,
                 $"ldmatrix.sync.aligned.m8n8.x4.shared.b16 {Vector(tile.AsSpan(4 * i, 4))}, [{address}+{i * sixteenRows}]"));
         }
     }
-
-    private static void PrintLoadHalf(PTXBackend backend, PTXCodeGenerator generator, Value value) => PrintLoad(backend, generator, value);
 
     private static void PrintLoadTransposed(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
@@ -118,7 +116,7 @@ internal static unsafe partial class TensorCores
         MethodCall call = (MethodCall)value;
         string[] c = Arguments(generator, call[0]), a = Arguments(generator, call[1]), b = Arguments(generator, call[2]);
         string[] sum = Results(generator, value);
-        for (int i = 0; i < sum.Length / 4; i++)
+        for (int i = 0; i < 32; i++)
         {
             Print(
                 generator,

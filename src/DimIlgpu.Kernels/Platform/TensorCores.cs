@@ -59,24 +59,10 @@ internal static unsafe partial class TensorCores
     [IntrinsicImplementation]
     public static OperandTile Load(ref WordQuad shared)
     {
-        OperandTile tile = default;
-        Load(ref shared, &tile.T0, 4);
-        return tile;
-    }
-
-    /// <summary>The same for 32 rows.</summary>
-    [IntrinsicImplementation]
-    public static OperandHalf LoadHalf(ref WordQuad shared)
-    {
-        OperandHalf half = default;
-        Load(ref shared, &half.T0, 2);
-        return half;
-    }
-
-    private static void Load(ref WordQuad shared, WordQuad* quads, int sixteens)
-    {
         nint* rows = WarpExchange.All((nint)Unsafe.AsPointer(ref shared));
-        for (int i = 0; i < sixteens; i++)
+        OperandTile tile = default;
+        WordQuad* quads = &tile.T0;
+        for (int i = 0; i < 4; i++)
         {
             int* words = (int*)&quads[i];
             for (int matrix = 0; matrix < 4; matrix++)
@@ -85,6 +71,8 @@ internal static unsafe partial class TensorCores
                 words[matrix] = row[(i * 16 * 32) + (ILGPU.Warp.LaneIdx % 4)];
             }
         }
+
+        return tile;
     }
 
     /// <summary>Loads 64 rows × 32 bytes of bfloat16 that lie in shared memory column by column, 16 rows from each of four places.</summary>
@@ -133,27 +121,13 @@ internal static unsafe partial class TensorCores
 
     /// <summary>c + a bᵀ, words being pairs of bfloat16, the earlier in the low half.</summary>
     [IntrinsicImplementation]
-    public static AccumulatorTile MultiplyBFloat16(AccumulatorTile c, OperandTile a, OperandTile b)
-    {
-        Multiply((float*)&c, AccumulatorTileLength, a, b, &DotBFloat16);
-        return c;
-    }
-
-    /// <summary>The same for 32 rows of a.</summary>
-    [IntrinsicImplementation]
-    public static AccumulatorHalf MultiplyBFloat16(AccumulatorHalf c, OperandHalf a, OperandTile b)
-    {
-        Multiply((float*)&c, AccumulatorTileLength / 2, new() { T0 = a.T0, T1 = a.T1 }, b, &DotBFloat16);
-        return c;
-    }
+    public static AccumulatorTile MultiplyBFloat16(AccumulatorTile c, OperandTile a, OperandTile b) =>
+        Multiply(c, a, b, &DotBFloat16);
 
     /// <summary>c + a bᵀ, words being tf32.</summary>
     [IntrinsicImplementation]
-    public static AccumulatorTile MultiplyTensorFloat32(AccumulatorTile c, OperandTile a, OperandTile b)
-    {
-        Multiply((float*)&c, AccumulatorTileLength, a, b, &DotTensorFloat32);
-        return c;
-    }
+    public static AccumulatorTile MultiplyTensorFloat32(AccumulatorTile c, OperandTile a, OperandTile b) =>
+        Multiply(c, a, b, &DotTensorFloat32);
 
     /// <summary>A pair of bfloat16, rounded to the nearest, ties to even.</summary>
     [IntrinsicImplementation]
@@ -175,10 +149,11 @@ internal static unsafe partial class TensorCores
     private static float DotTensorFloat32(int a, int b) => BitConverter.Int32BitsToSingle(a) * BitConverter.Int32BitsToSingle(b);
 
     /// <summary>Each thread computes its own sums from the operands of all.</summary>
-    private static void Multiply(float* sums, int count, OperandTile a, OperandTile b, delegate*<int, int, float> dot)
+    private static AccumulatorTile Multiply(AccumulatorTile c, OperandTile a, OperandTile b, delegate*<int, int, float> dot)
     {
         (OperandTile A, OperandTile B)* all = WarpExchange.All((a, b));
-        for (int i = 0; i < count; i++)
+        float* sums = (float*)&c;
+        for (int i = 0; i < AccumulatorTileLength; i++)
         {
             // Tiles of 16 × 8, four sums of each: (row, column), then the next column, then both eight rows below.
             int tile = i / 4, row = (tile / 8 * 16) + (i % 4 / 2 * 8) + (ILGPU.Warp.LaneIdx / 4);
@@ -190,6 +165,8 @@ internal static unsafe partial class TensorCores
                     Word(&all[(column % 8 * 4) + (word % 4)].B, column / 16, column / 8 % 2, word / 4));
             }
         }
+
+        return c;
     }
 
     private const int AccumulatorTileLength = 128;

@@ -368,7 +368,7 @@ public sealed partial class Device : IDisposable
 
         Action<AcceleratorStream, KernelConfig, TKernel> launch = this.Loaded<Action<AcceleratorStream, KernelConfig, TKernel>>(typeof(TKernel), 1, _ =>
         {
-            var loaded = this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps, KernelEntry.WarpRegisters<TKernel>());
+            var loaded = this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps);
             if (loaded.TryGetKernel(out Kernel? compiled) && compiled is CudaKernel cuda && sharedBytes > 0)
             {
                 CudaFunction.AllowSharedMemory(cuda, sharedBytes);

@@ -165,9 +165,6 @@ internal readonly struct RowsAlong : IOperandLayout
 
     public static int OwnLeft(int lane, int warp, int extent) => Place(lane % 16, lane / 16) + (warp * TensorCores.Side * Width);
 
-    /// <summary>Where the lane of a left operand of 32 rows a warp points.</summary>
-    public static int OwnHalf(int lane, int warp) => Place(lane % 16, lane / 16) + (warp * (TensorCores.Side / 2) * Width);
-
     public static int OwnRight(int lane, int warp, int extent) =>
         Place((lane % 8) + (lane / 16 * 8), lane / 8 % 2) + (warp * TensorCores.Side * Width);
 
@@ -175,9 +172,6 @@ internal readonly struct RowsAlong : IOperandLayout
         TensorCores.Load(ref shared[at + (own ^ (2 * part))]);
 
     public static OperandTile LoadAny(ArrayView<WordQuad> shared, int at, int own, int part, int extent) => Load(shared, at, own, part, extent);
-
-    /// <summary>The same for 32 rows.</summary>
-    public static OperandHalf LoadHalf(ArrayView<WordQuad> shared, int at, int own, int part) => TensorCores.LoadHalf(ref shared[at + (own ^ (2 * part))]);
 
     private static int Place(int row, int chunk) => (row * Width) + (chunk ^ (row % 8));
 }

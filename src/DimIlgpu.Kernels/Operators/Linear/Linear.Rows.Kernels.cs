@@ -7,16 +7,13 @@ namespace DimIlgpu.Kernels;
 /// which a warp writes through shared memory as whole rows.
 /// </summary>
 /// <remarks>
-/// A thread has the sums of a warp's 32 rows and 64 columns as <see cref="AccumulatorHalf"/> spreads them. In shared memory
+/// A thread has the sums of a warp's 64 rows and columns as <see cref="AccumulatorTile"/> spreads them. In shared memory
 /// chunk c of row r stands at c ^ (r % 8), so that neither pairs nor chunks meet in a bank.
 /// </remarks>
 internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c, int start)
 {
-    /// <summary>Rows of a warp's sums.</summary>
-    public const int Rows = TensorCores.Side / 2;
-
     /// <summary>Chunks of shared memory that a warp needs.</summary>
-    public const int StageChunks = Rows * RowChunks;
+    public const int StageChunks = TensorCores.Side * RowChunks;
 
     // A row of the warp's sums is 128 bytes.
     private const int RowChunks = TensorCores.Side / 8;
@@ -31,17 +28,28 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
         && (bias is not { } row || (row.Memory.IsNarrow == 0 && LinearPieces.IsAligned(row)));
 
     /// <summary>What sums start from: the bias where there is one, otherwise zeros.</summary>
-    public AccumulatorHalf First(int batch, int column)
+    public AccumulatorTile First(int batch, int column)
     {
         AccumulatorRow row = default;
         if (start == LinearStart.Bias)
         {
-            long at = (batch * bias.BatchStride) + column + (2 * (Group.IdxX % 4));
+            long at = column < width ? (batch * bias.BatchStride) + column + (2 * (Group.IdxX % 4)) : 0;
             ArrayView<FloatPair> pairs = bias.Memory.View.Cast<FloatPair>().SubView(at / 2);
-            row = new() { Left = Bias(pairs, 0, width - column), Right = Bias(pairs, 32, width - column) };
+            int left = width - column;
+            row = new()
+            {
+                C0 = BiasOf(pairs, 0, left),
+                C1 = BiasOf(pairs, 8, left),
+                C2 = BiasOf(pairs, 16, left),
+                C3 = BiasOf(pairs, 24, left),
+                C4 = BiasOf(pairs, 32, left),
+                C5 = BiasOf(pairs, 40, left),
+                C6 = BiasOf(pairs, 48, left),
+                C7 = BiasOf(pairs, 56, left),
+            };
         }
 
-        return new() { R0 = row, R1 = row };
+        return new() { R0 = row, R1 = row, R2 = row, R3 = row };
     }
 
     /// <summary>Writes the sums whose first is at a row and a column, added to what is there if so asked, as <typeparamref name="TEnd"/> makes them.</summary>
@@ -50,22 +58,22 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
     /// <param name="batch">Which of the batch.</param>
     /// <param name="m">The row.</param>
     /// <param name="n">The column.</param>
-    public void Store<TEnd>(ArrayView<WordQuad> stage, AccumulatorHalf sums, int batch, int m, int n)
+    public void Store<TEnd>(ArrayView<WordQuad> stage, AccumulatorTile sums, int batch, int m, int n)
         where TEnd : struct, ISumsEnd
     {
         int lane = Group.IdxX % TensorCores.Warp, row = lane / RowChunks, chunk = lane % RowChunks;
         int pitch = (int)(c.RowStride / 8);
-        long at = ((batch * c.BatchStride) + (m * c.RowStride) + n) / 8;
-        ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>().SubView(at + ((long)row * pitch) + chunk);
         int even = (row * RowChunks) + (chunk ^ row), odd = ((row + RowsAtOnce) * RowChunks) + (chunk ^ (row + RowsAtOnce));
 
         // Rows from the thread's first on that have this chunk; every fourth is the thread's.
         int left = n + (8 * chunk) < width ? height - m - row : 0;
+        long at = left > 0 ? (((batch * c.BatchStride) + (m * c.RowStride) + n) / 8) + ((long)row * pitch) + chunk : 0;
+        ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>().SubView(at);
         int upper = lane / 4, own = (lane % 4) + (4 * upper);
         ArrayView<int> pairs = stage.Cast<int>().SubView(upper * RowWords);
         if (TEnd.Adds && start == LinearStart.Add)
         {
-            const int gap = 2 * RowsAtOnce * RowChunks, copies = Rows / RowsAtOnce / 2;
+            const int gap = 2 * RowsAtOnce * RowChunks, copies = TensorCores.Side / RowsAtOnce / 2;
             int stride = 2 * RowsAtOnce * 16 * pitch;
             TensorCores.Copy(ref stage[even], gap, ref to[0], 0, stride, OperandCursor.Bits(left, 2 * RowsAtOnce), 0, copies);
             TensorCores.Copy(
@@ -77,24 +85,28 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
 
         this.Stage<TEnd>(pairs, own, sums.R0);
         this.Stage<TEnd>(pairs.SubView(16 * RowWords), own, sums.R1);
+        this.Stage<TEnd>(pairs.SubView(32 * RowWords), own, sums.R2);
+        this.Stage<TEnd>(pairs.SubView(48 * RowWords), own, sums.R3);
         Warp.Barrier();
-        Unstage(stage.SubView(even), stage.SubView(odd), to, pitch, left);
+        ArrayView<WordQuad> evens = stage.SubView(even), odds = stage.SubView(odd);
+        Unstage(evens, odds, to, 0, pitch, left);
+        Unstage(evens.SubView(32 * RowChunks), odds.SubView(32 * RowChunks), to, 32, pitch, left);
     }
 
-    // All rows are read before the first is written: the compiler moves no read above a write.
-    private static void Unstage(ArrayView<WordQuad> evens, ArrayView<WordQuad> odds, ArrayView<WordQuad> to, int pitch, int left)
+    // 32 rows, all of which are read before the first is written: the compiler moves no read above a write.
+    private static void Unstage(ArrayView<WordQuad> evens, ArrayView<WordQuad> odds, ArrayView<WordQuad> to, int first, int pitch, int left)
     {
         const int gap = 2 * RowsAtOnce * RowChunks;
         WordQuad row0 = evens[0], row4 = odds[0], row8 = evens[gap], row12 = odds[gap];
         WordQuad row16 = evens[2 * gap], row20 = odds[2 * gap], row24 = evens[3 * gap], row28 = odds[3 * gap];
-        Put(to, 0, pitch, row0, left);
-        Put(to, 4, pitch, row4, left);
-        Put(to, 8, pitch, row8, left);
-        Put(to, 12, pitch, row12, left);
-        Put(to, 16, pitch, row16, left);
-        Put(to, 20, pitch, row20, left);
-        Put(to, 24, pitch, row24, left);
-        Put(to, 28, pitch, row28, left);
+        Put(to, first, pitch, row0, left);
+        Put(to, first + 4, pitch, row4, left);
+        Put(to, first + 8, pitch, row8, left);
+        Put(to, first + 12, pitch, row12, left);
+        Put(to, first + 16, pitch, row16, left);
+        Put(to, first + 20, pitch, row20, left);
+        Put(to, first + 24, pitch, row24, left);
+        Put(to, first + 28, pitch, row28, left);
     }
 
     private static void Put(ArrayView<WordQuad> to, int row, int pitch, WordQuad chunk, int left)
@@ -111,20 +123,18 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
     {
         if (TEnd.Adds && start == LinearStart.Add)
         {
-            sums = new() { Left = LinearSums.Add(sums.Left, Staged(rows, own)), Right = LinearSums.Add(sums.Right, Staged(rows, own ^ 16)) };
+            sums = LinearSums.Add(sums, Staged(rows, own));
         }
 
-        Stage<TEnd>(rows, own, sums.Left);
-        Stage<TEnd>(rows, own ^ 16, sums.Right);
-    }
-
-    private static void Stage<TEnd>(ArrayView<int> rows, int own, AccumulatorStrip sums)
-        where TEnd : struct, ISumsEnd
-    {
-        Stage(rows, own, TEnd.Of(sums.C0));
-        Stage(rows, own ^ 4, TEnd.Of(sums.C1));
-        Stage(rows, own ^ 8, TEnd.Of(sums.C2));
-        Stage(rows, own ^ 12, TEnd.Of(sums.C3));
+        sums = LinearSums.End<TEnd>(sums);
+        Stage(rows, own, sums.C0);
+        Stage(rows, own ^ 4, sums.C1);
+        Stage(rows, own ^ 8, sums.C2);
+        Stage(rows, own ^ 12, sums.C3);
+        Stage(rows, own ^ 16, sums.C4);
+        Stage(rows, own ^ 20, sums.C5);
+        Stage(rows, own ^ 24, sums.C6);
+        Stage(rows, own ^ 28, sums.C7);
     }
 
     private static void Stage(ArrayView<int> rows, int own, FloatQuad sums)
@@ -134,12 +144,16 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
         pair[8 * RowWords] = TensorCores.RoundBFloat16(sums.Z, sums.W);
     }
 
-    private static AccumulatorStrip Staged(ArrayView<int> rows, int own) => new()
+    private static AccumulatorRow Staged(ArrayView<int> rows, int own) => new()
     {
         C0 = StagedPairs(rows, own),
         C1 = StagedPairs(rows, own ^ 4),
         C2 = StagedPairs(rows, own ^ 8),
         C3 = StagedPairs(rows, own ^ 12),
+        C4 = StagedPairs(rows, own ^ 16),
+        C5 = StagedPairs(rows, own ^ 20),
+        C6 = StagedPairs(rows, own ^ 24),
+        C7 = StagedPairs(rows, own ^ 28),
     };
 
     private static FloatQuad StagedPairs(ArrayView<int> rows, int own)
@@ -147,14 +161,6 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
         ArrayView<int> pair = rows.SubView(own);
         return LinearSums.Widen(pair[0], pair[8 * RowWords]);
     }
-
-    private static AccumulatorStrip Bias(ArrayView<FloatPair> pairs, int first, int left) => new()
-    {
-        C0 = BiasOf(pairs, first, left),
-        C1 = BiasOf(pairs, first + 8, left),
-        C2 = BiasOf(pairs, first + 16, left),
-        C3 = BiasOf(pairs, first + 24, left),
-    };
 
     private static FloatQuad BiasOf(ArrayView<FloatPair> pairs, int eight, int left)
     {

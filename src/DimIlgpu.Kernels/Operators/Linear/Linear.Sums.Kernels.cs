@@ -59,31 +59,40 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         this.Keep<TTile>(part, 3, sums.R3);
     }
 
-    /// <summary>Reads 16 rows of a part, of whose columns the left or the right half.</summary>
-    public AccumulatorStrip Kept<TTile>(int part, int row, int half)
+    /// <summary>Reads 16 rows of a part.</summary>
+    public AccumulatorRow Kept<TTile>(int part, int row)
         where TTile : struct, IWarpTile
     {
-        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>().SubView(Place<TTile>(part, row, half));
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
+        long at = Place<TTile>(part, row);
         int gap = Threads<TTile>();
-        return new() { C0 = quads[0], C1 = quads[gap], C2 = quads[2 * gap], C3 = quads[3 * gap] };
+        return new()
+        {
+            C0 = quads[at],
+            C1 = quads[at + gap],
+            C2 = quads[at + (2 * gap)],
+            C3 = quads[at + (3 * gap)],
+            C4 = quads[at + (4 * gap)],
+            C5 = quads[at + (5 * gap)],
+            C6 = quads[at + (6 * gap)],
+            C7 = quads[at + (7 * gap)],
+        };
     }
 
     private void Keep<TTile>(int part, int row, AccumulatorRow sums)
         where TTile : struct, IWarpTile
     {
-        this.Keep<TTile>(part, row, 0, sums.Left);
-        this.Keep<TTile>(part, row, 1, sums.Right);
-    }
-
-    private void Keep<TTile>(int part, int row, int half, AccumulatorStrip sums)
-        where TTile : struct, IWarpTile
-    {
-        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>().SubView(Place<TTile>(part, row, half));
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>();
+        long at = Place<TTile>(part, row);
         int gap = Threads<TTile>();
-        quads[0] = sums.C0;
-        quads[gap] = sums.C1;
-        quads[2 * gap] = sums.C2;
-        quads[3 * gap] = sums.C3;
+        quads[at] = sums.C0;
+        quads[at + gap] = sums.C1;
+        quads[at + (2 * gap)] = sums.C2;
+        quads[at + (3 * gap)] = sums.C3;
+        quads[at + (4 * gap)] = sums.C4;
+        quads[at + (5 * gap)] = sums.C5;
+        quads[at + (6 * gap)] = sums.C6;
+        quads[at + (7 * gap)] = sums.C7;
     }
 
     /// <summary>Whether 8 bfloat16 or 2 floats, the first of a column that they divide, are aligned.</summary>
@@ -97,8 +106,8 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
     private static int Threads<TTile>()
         where TTile : struct, IWarpTile => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
 
-    private static long Place<TTile>(int part, int row, int half)
-        where TTile : struct, IWarpTile => ((((((long)part * 4) + row) * 2) + half) * 4 * Threads<TTile>()) + Group.IdxX;
+    private static long Place<TTile>(int part, int row)
+        where TTile : struct, IWarpTile => ((((long)part * 4) + row) * 8 * Threads<TTile>()) + Group.IdxX;
 }
 
 /// <summary>
@@ -112,90 +121,119 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
 internal readonly struct LinearSums(
     int height, int width, Matrix bias, Matrix c, int start, int isAligned, int batch, int m, int n, int pair)
 {
-    public static AccumulatorStrip Add(AccumulatorStrip x, AccumulatorStrip y) =>
-        new() { C0 = x.C0 + y.C0, C1 = x.C1 + y.C1, C2 = x.C2 + y.C2, C3 = x.C3 + y.C3 };
+    public static AccumulatorRow Add(AccumulatorRow x, AccumulatorRow y) => new()
+    {
+        C0 = Add(x.C0, y.C0),
+        C1 = Add(x.C1, y.C1),
+        C2 = Add(x.C2, y.C2),
+        C3 = Add(x.C3, y.C3),
+        C4 = Add(x.C4, y.C4),
+        C5 = Add(x.C5, y.C5),
+        C6 = Add(x.C6, y.C6),
+        C7 = Add(x.C7, y.C7),
+    };
 
     /// <summary>Writes the sums of 16 rows, after adding the bias or what is there, as <typeparamref name="TEnd"/> makes them.</summary>
     public void Store<TEnd>(AccumulatorRow sums, int sixteen)
         where TEnd : struct, ISumsEnd
     {
         int row = m + (16 * sixteen);
-        AccumulatorStrip left = this.Started<TEnd>(sums.Left, row, 0), right = this.Started<TEnd>(sums.Right, row, 32);
-        this.Write<TEnd>(left, row, 0);
-        this.Write<TEnd>(right, row, 32);
-    }
-
-    /// <summary>The same for the left or the right half of the columns.</summary>
-    public void Store<TEnd>(AccumulatorStrip sums, int sixteen, int half)
-        where TEnd : struct, ISumsEnd
-    {
-        int row = m + (16 * sixteen);
-        this.Write<TEnd>(this.Started<TEnd>(sums, row, 32 * half), row, 32 * half);
-    }
-
-    private static WordQuad Upper(AccumulatorStrip sums) => new()
-    {
-        X = TensorCores.RoundBFloat16(sums.C0.X, sums.C0.Y),
-        Y = TensorCores.RoundBFloat16(sums.C1.X, sums.C1.Y),
-        Z = TensorCores.RoundBFloat16(sums.C2.X, sums.C2.Y),
-        W = TensorCores.RoundBFloat16(sums.C3.X, sums.C3.Y),
-    };
-
-    private static WordQuad Lower(AccumulatorStrip sums) => new()
-    {
-        X = TensorCores.RoundBFloat16(sums.C0.Z, sums.C0.W),
-        Y = TensorCores.RoundBFloat16(sums.C1.Z, sums.C1.W),
-        Z = TensorCores.RoundBFloat16(sums.C2.Z, sums.C2.W),
-        W = TensorCores.RoundBFloat16(sums.C3.Z, sums.C3.W),
-    };
-
-    private AccumulatorStrip Started<TEnd>(AccumulatorStrip sums, int row, int from)
-        where TEnd : struct, ISumsEnd
-    {
         if (start == LinearStart.Bias)
         {
-            return Add(sums, this.Bias(from));
+            sums = Add(sums, this.Bias());
         }
-
-        if (TEnd.Adds && start == LinearStart.Add && c.Memory.IsNarrow != 0)
+        else if (TEnd.Adds && start == LinearStart.Add && c.Memory.IsNarrow != 0)
         {
-            return Add(sums, this.ReadNarrow(row, from));
+            sums = Add(sums, this.ReadNarrow(row));
+        }
+        else if (TEnd.Adds && start == LinearStart.Add)
+        {
+            sums = Add(sums, new()
+            {
+                C0 = this.Read(row, 0),
+                C1 = this.Read(row, 8),
+                C2 = this.Read(row, 16),
+                C3 = this.Read(row, 24),
+                C4 = this.Read(row, 32),
+                C5 = this.Read(row, 40),
+                C6 = this.Read(row, 48),
+                C7 = this.Read(row, 56),
+            });
         }
 
-        return TEnd.Adds && start == LinearStart.Add
-            ? Add(sums, new() { C0 = this.Read(row, from), C1 = this.Read(row, from + 8), C2 = this.Read(row, from + 16), C3 = this.Read(row, from + 24) })
-            : sums;
-    }
-
-    private void Write<TEnd>(AccumulatorStrip sums, int row, int from)
-        where TEnd : struct, ISumsEnd
-    {
-        sums = new() { C0 = TEnd.Of(sums.C0), C1 = TEnd.Of(sums.C1), C2 = TEnd.Of(sums.C2), C3 = TEnd.Of(sums.C3) };
+        sums = End<TEnd>(sums);
         if (c.Memory.IsNarrow != 0)
         {
-            this.WriteNarrow(Upper(sums), row, from);
-            this.WriteNarrow(Lower(sums), row + 8, from);
+            this.WriteNarrow(Upper(sums.C0, sums.C1, sums.C2, sums.C3), row, 0);
+            this.WriteNarrow(Upper(sums.C4, sums.C5, sums.C6, sums.C7), row, 32);
+            this.WriteNarrow(Lower(sums.C0, sums.C1, sums.C2, sums.C3), row + 8, 0);
+            this.WriteNarrow(Lower(sums.C4, sums.C5, sums.C6, sums.C7), row + 8, 32);
         }
         else
         {
-            this.Write(sums.C0, row, from);
-            this.Write(sums.C1, row, from + 8);
-            this.Write(sums.C2, row, from + 16);
-            this.Write(sums.C3, row, from + 24);
+            this.Write(sums.C0, row, 0);
+            this.Write(sums.C1, row, 8);
+            this.Write(sums.C2, row, 16);
+            this.Write(sums.C3, row, 24);
+            this.Write(sums.C4, row, 32);
+            this.Write(sums.C5, row, 40);
+            this.Write(sums.C6, row, 48);
+            this.Write(sums.C7, row, 56);
         }
     }
 
+    /// <summary>What is stored of the sums of 16 rows.</summary>
+    public static AccumulatorRow End<TEnd>(AccumulatorRow sums)
+        where TEnd : struct, ISumsEnd => new()
+    {
+        C0 = TEnd.Of(sums.C0),
+        C1 = TEnd.Of(sums.C1),
+        C2 = TEnd.Of(sums.C2),
+        C3 = TEnd.Of(sums.C3),
+        C4 = TEnd.Of(sums.C4),
+        C5 = TEnd.Of(sums.C5),
+        C6 = TEnd.Of(sums.C6),
+        C7 = TEnd.Of(sums.C7),
+    };
+
+    private static WordQuad Upper(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
+    {
+        X = TensorCores.RoundBFloat16(c0.X, c0.Y),
+        Y = TensorCores.RoundBFloat16(c1.X, c1.Y),
+        Z = TensorCores.RoundBFloat16(c2.X, c2.Y),
+        W = TensorCores.RoundBFloat16(c3.X, c3.Y),
+    };
+
+    private static WordQuad Lower(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
+    {
+        X = TensorCores.RoundBFloat16(c0.Z, c0.W),
+        Y = TensorCores.RoundBFloat16(c1.Z, c1.W),
+        Z = TensorCores.RoundBFloat16(c2.Z, c2.W),
+        W = TensorCores.RoundBFloat16(c3.Z, c3.W),
+    };
+
+    private static FloatQuad Add(FloatQuad x, FloatQuad y) => new() { X = x.X + y.X, Y = x.Y + y.Y, Z = x.Z + y.Z, W = x.W + y.W };
+
     private long At(int row) => (batch * c.BatchStride) + (row * c.RowStride);
 
-    private AccumulatorStrip Bias(int from) =>
-        new() { C0 = this.BiasOf(from), C1 = this.BiasOf(from + 8), C2 = this.BiasOf(from + 16), C3 = this.BiasOf(from + 24) };
+    private AccumulatorRow Bias() => new()
+    {
+        C0 = this.Bias(0),
+        C1 = this.Bias(8),
+        C2 = this.Bias(16),
+        C3 = this.Bias(24),
+        C4 = this.Bias(32),
+        C5 = this.Bias(40),
+        C6 = this.Bias(48),
+        C7 = this.Bias(56),
+    };
 
-    private FloatQuad BiasOf(int eight)
+    private FloatQuad Bias(int eight)
     {
         int column = n + eight + (2 * pair);
         long at = (batch * bias.BatchStride) + column;
         float x = column < width ? ThreadLane.Read(bias.Memory, at) : 0f, y = column + 1 < width ? ThreadLane.Read(bias.Memory, at + 1) : 0f;
-        return new(x, y, x, y);
+        return new() { X = x, Y = y, Z = x, W = y };
     }
 
     private FloatQuad Read(int row, int eight)
@@ -242,15 +280,20 @@ internal readonly struct LinearSums(
     }
 
     // As they are written: 16 bytes at a time, which four adjacent lanes then exchange.
-    private AccumulatorStrip ReadNarrow(int row, int from)
+    private AccumulatorRow ReadNarrow(int row)
     {
-        WordQuad upper = this.ReadEights(row, from), lower = this.ReadEights(row + 8, from);
+        WordQuad upper = this.ReadNarrow(row, 0), lower = this.ReadNarrow(row + 8, 0);
+        WordQuad upperRight = this.ReadNarrow(row, 32), lowerRight = this.ReadNarrow(row + 8, 32);
         return new()
         {
             C0 = Widen(upper.X, lower.X),
             C1 = Widen(upper.Y, lower.Y),
             C2 = Widen(upper.Z, lower.Z),
             C3 = Widen(upper.W, lower.W),
+            C4 = Widen(upperRight.X, lowerRight.X),
+            C5 = Widen(upperRight.Y, lowerRight.Y),
+            C6 = Widen(upperRight.Z, lowerRight.Z),
+            C7 = Widen(upperRight.W, lowerRight.W),
         };
     }
 
@@ -263,7 +306,7 @@ internal readonly struct LinearSums(
         W = Interop.IntAsFloat((uint)lower & 0xFFFF0000),
     };
 
-    private WordQuad ReadEights(int row, int from)
+    private WordQuad ReadNarrow(int row, int from)
     {
         WordQuad eight = default;
         int column = n + from + (8 * pair);

@@ -157,10 +157,7 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(
     }
 }
 
-/// <summary>
-/// Adds up the parts of the tiles whose reduction was cut, in order: a group per tile, 16 of each warp's 64 rows and half of its
-/// columns.
-/// </summary>
+/// <summary>Adds up the parts of the tiles whose reduction was cut, in order: a group per tile and 16 of each warp's 64 rows.</summary>
 [KernelInstance(typeof(LargeTile), typeof(PlainEnd))]
 [KernelInstance(typeof(SmallTile), typeof(PlainEnd))]
 [KernelInstance(typeof(LargeTile), typeof(SoftplusEnd))]
@@ -171,27 +168,15 @@ internal readonly struct LinearFold<TTile, TEnd>(WarpSchedule schedule, LinearPi
 {
     public static int Threads => TTile.WarpRows * TTile.WarpColumns * TensorCores.Warp;
 
-    /// <summary>Groups of a tile.</summary>
-    public const int Groups = TensorCores.Side / 16 * 2;
-
     public void Execute()
     {
-        int tile = Grid.IdxX, row = Grid.IdxY / 2, half = Grid.IdxY % 2, first = tile * schedule.Parts, part = 1;
-        AccumulatorStrip sums = pieces.Kept<TTile>(first, row, half);
-
-        // Three parts, and the first, are on their way together.
-        for (; part + 3 <= schedule.Parts; part += 3)
+        int tile = Grid.IdxX, row = Grid.IdxY;
+        AccumulatorRow sums = pieces.Kept<TTile>(tile * schedule.Parts, row);
+        for (int part = 1; part < schedule.Parts; part++)
         {
-            AccumulatorStrip a = pieces.Kept<TTile>(first + part, row, half);
-            AccumulatorStrip b = pieces.Kept<TTile>(first + part + 1, row, half), c = pieces.Kept<TTile>(first + part + 2, row, half);
-            sums = LinearSums.Add(LinearSums.Add(LinearSums.Add(sums, a), b), c);
+            sums = LinearSums.Add(sums, pieces.Kept<TTile>((tile * schedule.Parts) + part, row));
         }
 
-        for (; part < schedule.Parts; part++)
-        {
-            sums = LinearSums.Add(sums, pieces.Kept<TTile>(first + part, row, half));
-        }
-
-        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0)).Store<TEnd>(sums, row, half);
+        pieces.At<TTile>(schedule.At(schedule.Whole + tile, 0, 0)).Store<TEnd>(sums, row);
     }
 }

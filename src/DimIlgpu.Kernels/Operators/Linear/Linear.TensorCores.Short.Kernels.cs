@@ -10,7 +10,7 @@ namespace DimIlgpu.Kernels;
 /// <remarks>
 /// <see cref="LinearWarps{TOperands, TLeft, TRight, TTile, TEnd}"/> would copy A again for each tile and multiply zeros up to a
 /// multiple of 64; here only what fills the last 16 of the reduction is zeros. What B of a tile was in holds its sums on
-/// their way to memory. A warp has 32 × 64 sums, half of what it has there, so that twice as many hide what each waits for.
+/// their way to memory.
 /// </remarks>
 [KernelInstance(typeof(RowsAlong), typeof(PlainEnd))]
 [KernelInstance(typeof(RowsAlong), typeof(SoftplusEnd))]
@@ -22,9 +22,6 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
     /// <summary>The longest reduction, in steps.</summary>
     public const int MostSteps = 2;
 
-    /// <summary>Groups that share a multiprocessor.</summary>
-    public const int Together = 2;
-
     private const int StepChunks = ShortSchedule.Side * WarpOperand.StepChunks;
     private const int OperandChunks = MostSteps * StepChunks;
 
@@ -34,11 +31,7 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
     // Rows and columns of a tile, and how many warps' sums lie beside each other.
     private const int Side = ShortSchedule.Side, WarpColumns = Side / TensorCores.Side;
 
-    public const int Threads = 256;
-
-    public static int GroupsPerProcessor => Together;
-
-    public static int ThreadsPerGroup => Threads;
+    public const int Threads = 128;
 
     // Behind A and two tiles of B: where the group's tiles are, read again where it is needed, for ptxas would keep more of what follows
     // from it in registers than there are.
@@ -52,7 +45,7 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
     {
         ArrayView<WordQuad> shared = SharedMemory.GetDynamic<WordQuad>();
         int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
-        int ownA = RowsAlong.OwnHalf(lane, warp / WarpColumns), ownB = TRight.OwnRight(lane, warp % WarpColumns, Side);
+        int ownA = RowsAlong.OwnLeft(lane, warp / WarpColumns, Side), ownB = TRight.OwnRight(lane, warp % WarpColumns, Side);
         int toB = OperandChunks + TRight.To(Group.IdxX, Side);
         int batch = Grid.IdxX / schedule.RowTiles, row = Grid.IdxX % schedule.RowTiles;
         if (Group.IdxX == 0)
@@ -75,12 +68,12 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
             this.CopyB(shared, (2 * OperandChunks) - stage + toB, own.X, column + 1, end);
             TensorCores.CommitCopies();
             int n = (column * Side) + (warp % WarpColumns * TensorCores.Side);
-            AccumulatorHalf sums = rows.First(own.X, n);
+            AccumulatorTile sums = rows.First(own.X, n);
             for (int part = 0; part < schedule.Parts; part++)
             {
                 // Divisions of signed numbers would take longer than the loads.
                 int step = (part >> 2) * StepChunks, quarter = part & (StepParts - 1);
-                OperandHalf left = RowsAlong.LoadHalf(shared, step, ownA, quarter);
+                OperandTile left = RowsAlong.LoadAny(shared, step, ownA, quarter, Side);
                 OperandTile right = TRight.LoadAny(shared, stage + step, ownB, quarter, Side);
                 sums = TensorCores.MultiplyBFloat16(sums, left, right);
             }
@@ -90,7 +83,7 @@ internal readonly struct LinearShort<TRight, TEnd>(WarpOperand a, WarpOperand b,
             own = shared[Own];
             rows.Store<TEnd>(
                 shared.SubView(stage + (warp * LinearRows.StageChunks), LinearRows.StageChunks), sums,
-                own.X, (own.Y * Side) + (warp / WarpColumns * LinearRows.Rows), n);
+                own.X, (own.Y * Side) + (warp / WarpColumns * TensorCores.Side), n);
             stage = (3 * OperandChunks) - stage;
         }
     }
@@ -142,7 +135,7 @@ internal readonly struct ShortSchedule(int rowTiles, int columnTiles, int runs, 
         int rows = ((m - 1) / Side) + 1, columns = ((n - 1) / Side) + 1;
 
         // As many groups as run at once: each more has its A to copy and waits for it.
-        int runs = wanted > 0 ? wanted : LinearShort<RowsAlong, PlainEnd>.Together * multiprocessors / (batch * rows);
+        int runs = wanted > 0 ? wanted : SmallTile.Together * multiprocessors / (batch * rows);
         return new(rows, columns, Math.Clamp(runs, 1, columns), ((depth - 1) / 16) + 1);
     }
 

@@ -146,9 +146,9 @@ internal static class LinearTensorCores
             LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>.SharedBytes);
         if (schedule.Cut > 0)
         {
+            const int sixteens = TensorCores.Side / 16;
             device.Warps(
-                new LinearFold<TTile, TEnd>(schedule, pieces), new Index3D(schedule.Cut, LinearFold<TTile, TEnd>.Groups, 1),
-                LinearFold<TTile, TEnd>.Threads);
+                new LinearFold<TTile, TEnd>(schedule, pieces), new Index3D(schedule.Cut, sixteens, 1), LinearFold<TTile, TEnd>.Threads);
         }
     }
 
