@@ -88,6 +88,17 @@ public sealed partial class CompilationTests
         }
     }
 
+    // A device has one context for all of its kernels, in which ILGPU takes two structures for the same whose innermost fields
+    // are: the one that comes second is then read as if it were nested like the first, and no kernel translates any more.
+    [Fact]
+    public void All_translate_in_one_context()
+    {
+        using Context context = NewContext();
+        CudaArchitecture architecture = new(8, 0);
+        using PTXBackend backend = new(context, new CudaCapabilityContext(architecture), architecture, new CudaInstructionSet(7, 8), null!);
+        Assert.All(Entries.Keys, kernel => backend.Compile(Entry(kernel, typeof(CudaPlatform)), Registers(kernel)));
+    }
+
     [Theory, MemberData(nameof(PortableKernels))]
     public void Translates_to_OpenCl(string kernel)
     {
