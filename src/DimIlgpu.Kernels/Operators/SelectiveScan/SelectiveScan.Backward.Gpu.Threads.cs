@@ -211,8 +211,10 @@ internal struct ScanOwner<TFour, TWidth>
         this.s = s;
         this.start = ((place.Row(token) * e) + column) / TFour.Unit;
         this.step = (int)place.Stride * e / TFour.Unit;
-        this.length = place.Length - token;
         this.count = owns ? e - column : int.MinValue;
+
+        // By fours there are all or none: length alone says so, and count takes no register.
+        this.length = TFour.IsByFour && this.count <= 0 ? 0 : place.Length - token;
         this.first = first;
     }
 
@@ -281,7 +283,7 @@ internal struct ScanOwner<TFour, TWidth>
 
     private readonly long At(int p) => this.start + ((long)p * this.step);
 
-    private readonly int Count(int p) => p < this.length ? this.count : 0;
+    private readonly int Count(int p) => p < this.length ? (TFour.IsByFour ? 4 : this.count) : 0;
 
     private readonly void Store(Floats memory, int p, FloatQuad value, bool add)
     {

@@ -18,7 +18,7 @@ namespace DimIlgpu.Kernels;
 /// <para>
 /// Four channels a thread take the fewest instructions a state. Three such groups share a multiprocessor; where that leaves
 /// many with fewer, groups of three channels a thread may fill them better. One channel a thread takes 29 KB of shared memory
-/// where the others take 42 and 48: for devices that have less.
+/// where the others take 45 and 48: for devices that have less.
 /// </para>
 /// </remarks>
 [KernelInstance(typeof(Float32Fours), typeof(FourChannels))]
@@ -66,6 +66,12 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
 
     private static int SkipRate => Slope + (TWidth.Channels * Threads);
 
+    private static int NearPlaces => SkipRate + Threads;
+
+    // Whether where a thread reads once in a segment is in shared memory too: four channels have no room left in 48 KB, and
+    // one channel is for devices of little.
+    private static bool IsNear => TWidth.Channels == 3;
+
     // Scratch memory: the states before each block by block, channel of the thread and thread; of each thread dD as an owner,
     // and where it reads and writes once in a segment; dB and dC by warp.
     private static int Skip => Tile / Block * TWidth.Channels * Threads;
@@ -81,7 +87,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(SkipRate + Threads);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(NearPlaces + (IsNear ? Threads : 0));
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
         int thread = Group.IdxX, lane = thread % 32, warp = thread / 32, quad = lane / 8, slot = lane % 8, e = l.Channels;
@@ -106,7 +112,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         ScanOwner<TFour, TWidth> owner = new(s, place, column + (4 * slot), quad, first, owns);
         ScanSharer<TFour> sharer = new(s.View, place, thread, first);
         ScanColumns<TFour, TWidth> columns = new(l, column, slot, first + (4 * quad));
-        ArrayView<int> places = kept.SubView(Places).Cast<int>();
+        ArrayView<int> places = (IsNear ? slopes.SubView(NearPlaces - Slope) : kept.SubView(Places)).Cast<int>();
         columns.Keep(places);
         ArrayView<long> starts = kept.SubView(Places + Threads).Cast<long>();
         sharer.Keep(places, starts);
