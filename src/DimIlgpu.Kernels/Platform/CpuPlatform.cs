@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace DimIlgpu.Kernels;
 
 /// <summary>The CPU accelerator: a thread works alone, and its lanes are SIMD registers.</summary>
@@ -18,4 +20,22 @@ internal readonly struct CpuPlatform : IPlatform
     public static void WarpBarrier()
     {
     }
+
+    public static void Copy(ref WordQuad shared, ArrayView<WordQuad> source, int index, bool isThere)
+    {
+        WordQuad quad = default;
+        if (isThere)
+        {
+            quad = source[index];
+        }
+
+        shared = quad;
+    }
+
+    public static void CommitCopies()
+    {
+        // The copies above are done when they return.
+    }
+
+    public static void AwaitCopies(int pending) => _ = pending;
 }

@@ -43,6 +43,9 @@ internal readonly unsafe struct Floats
     private Floats(ArrayView<float> view, ArrayView<ushort> halves, int isNarrow) =>
         (this.View, this.Halves, this.IsNarrow) = (view, halves, isNarrow);
 
+    /// <summary>Asked on the host: whether the first one stands at a multiple of 16 bytes.</summary>
+    public bool IsAtSixteenBytes => (long)(this.IsNarrow != 0 ? this.Halves.LoadEffectiveAddressAsPtr() : this.View.LoadEffectiveAddressAsPtr()) % 16 == 0;
+
     public float* Pointer => (float*)this.Address;
 
     /// <summary>What lies from element <paramref name="index"/> on, as a kernel of a GPU that knows its type reads it.</summary>

@@ -11,6 +11,9 @@ internal interface IFour
     /// <summary>Whether elements start at multiples of four.</summary>
     static abstract bool IsByFour { get; }
 
+    /// <summary>Elements from one index of <see cref="Load"/> and <see cref="Store"/> to the next: shifting each would cost an instruction.</summary>
+    static abstract int Unit { get; }
+
     /// <summary>The first <paramref name="count"/> of four elements as they are stored, the others 0.</summary>
     static abstract WordQuad Load(Floats memory, long index, int count);
 
@@ -32,12 +35,14 @@ internal readonly struct Float32Fours : IFour
 {
     public static bool IsByFour => true;
 
+    public static int Unit => 4;
+
     public static WordQuad Load(Floats memory, long index, int count)
     {
         WordQuad stored = default;
         if (count > 0)
         {
-            stored = memory.View.Cast<WordQuad>()[index >> 2];
+            stored = memory.View.Cast<WordQuad>()[index];
         }
 
         return stored;
@@ -46,7 +51,13 @@ internal readonly struct Float32Fours : IFour
     public static FloatQuad Widen(WordQuad stored) => new(
         Interop.IntAsFloat((uint)stored.X), Interop.IntAsFloat((uint)stored.Y), Interop.IntAsFloat((uint)stored.Z), Interop.IntAsFloat((uint)stored.W));
 
-    public static void Store(Floats memory, long index, int count, FloatQuad value) => StoreFloats(memory, index, count, value);
+    public static void Store(Floats memory, long index, int count, FloatQuad value)
+    {
+        if (count > 0)
+        {
+            memory.View.Cast<FloatQuad>()[index] = value;
+        }
+    }
 
     public static FloatQuad LoadFloats(Floats memory, long index, int count)
     {
@@ -72,6 +83,8 @@ internal readonly struct Float32Fours : IFour
 internal readonly struct Float32Ones : IFour
 {
     public static bool IsByFour => false;
+
+    public static int Unit => 1;
 
     public static WordQuad Load(Floats memory, long index, int count)
     {
@@ -122,12 +135,14 @@ internal readonly struct BFloat16Fours : IFour
 {
     public static bool IsByFour => true;
 
+    public static int Unit => 4;
+
     public static WordQuad Load(Floats memory, long index, int count)
     {
         WordPair pair = default;
         if (count > 0)
         {
-            pair = memory.Halves.Cast<WordPair>()[index >> 2];
+            pair = memory.Halves.Cast<WordPair>()[index];
         }
 
         return new() { X = pair.X, Y = pair.Y };
@@ -141,7 +156,7 @@ internal readonly struct BFloat16Fours : IFour
     {
         if (count > 0)
         {
-            memory.Halves.Cast<WordPair>()[index >> 2] = new()
+            memory.Halves.Cast<WordPair>()[index] = new()
             {
                 X = TensorCores.RoundBFloat16(value.X, value.Y),
                 Y = TensorCores.RoundBFloat16(value.Z, value.W),
@@ -159,6 +174,8 @@ internal readonly struct BFloat16Fours : IFour
 internal readonly struct BFloat16Ones : IFour
 {
     public static bool IsByFour => false;
+
+    public static int Unit => 1;
 
     public static WordQuad Load(Floats memory, long index, int count)
     {

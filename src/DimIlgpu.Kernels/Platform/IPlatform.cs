@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace DimIlgpu.Kernels;
 
 /// <summary>How the threads that share a row or a tile work together; one implementation per back end.</summary>
@@ -24,6 +26,19 @@ internal interface IPlatform
     /// the whole group's, so every thread must reach it.
     /// </summary>
     static abstract void WarpBarrier();
+
+    /// <summary>Starts a copy of 16 bytes to shared memory, both ends aligned to 16.</summary>
+    /// <param name="shared">Where it goes.</param>
+    /// <param name="source">What it is read from.</param>
+    /// <param name="index">The place in that view.</param>
+    /// <param name="isThere">Whether there is such a place; otherwise zeros are written.</param>
+    static abstract void Copy(ref WordQuad shared, ArrayView<WordQuad> source, int index, bool isThere);
+
+    /// <summary>Ends a group of this thread's copies, which may be empty.</summary>
+    static abstract void CommitCopies();
+
+    /// <summary>Waits until no more than the <paramref name="pending"/> last groups of this thread's copies, a constant, are unfinished.</summary>
+    static abstract void AwaitCopies(int pending);
 }
 
 /// <summary>Independent strips of adjacent columns: element maps, reductions over rows, convolution, scan.</summary>
@@ -75,7 +90,7 @@ internal interface ITileKernel
 {
     /// <summary>Computes tile <paramref name="tile"/>.</summary>
     /// <param name="tile">Which tile.</param>
-    /// <param name="worker">Which of <c>Device.Workers</c> runs it: tiles of one worker run one after another and may share scratch memory.</param>
-    void Execute<TLane>(long tile, int worker)
+    /// <param name="thread">Which of <c>Device.Threads</c> runs it: tiles of one thread run one after another and may share scratch memory.</param>
+    void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>;
 }

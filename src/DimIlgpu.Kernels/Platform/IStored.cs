@@ -50,6 +50,13 @@ internal static class Stored
     /// <summary>Whether a GPU can read tensors of one type four elements at a time.</summary>
     public static bool IsQuad(Device device, Tensor tensor, params ReadOnlySpan<Tensor> others) => IsMixed(device, tensor, tensor, others);
 
+    /// <summary>Whether every row starts at a multiple of 16 bytes, and ends at one.</summary>
+    public static bool IsBySixteenBytes(Tensor tensor)
+    {
+        int count = tensor.ElementType == ElementType.BFloat16 ? 8 : 4;
+        return tensor.Memory.IsAtSixteenBytes && tensor.Columns % count == 0 && (tensor.Pitch % count == 0 || tensor.Rows == 1);
+    }
+
     /// <summary>Whether every row starts at a multiple of <paramref name="count"/> elements, 2 or 4, and ends at one.</summary>
     public static bool IsAligned(Tensor tensor, int count) =>
         tensor.Memory.Phase % count == 0 && tensor.Columns % count == 0 && (tensor.Pitch % count == 0 || tensor.Rows == 1);

@@ -13,6 +13,24 @@ internal readonly struct OpenClPlatform : IPlatform
 
     public static void WarpBarrier() => Intrinsics.Barrier();
 
+    public static void Copy(ref WordQuad shared, ArrayView<WordQuad> source, int index, bool isThere)
+    {
+        WordQuad quad = default;
+        if (isThere)
+        {
+            quad = source[index];
+        }
+
+        shared = quad;
+    }
+
+    public static void CommitCopies()
+    {
+        // The copies above are done when they return.
+    }
+
+    public static void AwaitCopies(int pending) => _ = pending;
+
     public static float Sum(float x)
     {
         ArrayView<float> partial = SharedMemory.Allocate<float>(Device.GroupSize);

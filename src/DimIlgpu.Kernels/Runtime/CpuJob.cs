@@ -2,18 +2,22 @@ using System.Runtime.CompilerServices;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>One launch on the CPU, cut into tasks; kept and filled anew by each launch of its kernel, so that launching allocates nothing.</summary>
+/// <summary>One launch on the CPU, cut into parts; kept and filled anew by each launch of its kernel, so that launching allocates nothing.</summary>
 /// <remarks>The loops are never inlined: their callers would use up what the JIT is willing to inline before a kernel's own code.</remarks>
 internal abstract class CpuJob
 {
     public static readonly CpuJob None = new NoJob();
 
-    /// <summary>Runs one of the tasks: a contiguous part of the work that depends on both numbers alone.</summary>
-    public abstract void Run(int task, int tasks);
+    /// <summary>Runs parts <paramref name="first"/> … <paramref name="last"/> − 1 of <paramref name="parts"/>: adjacent work that depends on these numbers alone.</summary>
+    /// <param name="first">The first part.</param>
+    /// <param name="last">One past the last part.</param>
+    /// <param name="parts">How many parts the work is divided into.</param>
+    /// <param name="thread">Which of the team's threads runs them, for scratch memory of its own.</param>
+    public abstract void Run(int first, int last, int parts, int thread);
 
     private sealed class NoJob : CpuJob
     {
-        public override void Run(int task, int tasks)
+        public override void Run(int first, int last, int parts, int thread)
         {
         }
     }
@@ -46,13 +50,14 @@ internal abstract class StripJob<TKernel> : CpuJob
     private sealed class On<TLane> : StripJob<TKernel>
         where TLane : unmanaged, ILane<TLane>
     {
-        public override void Run(int task, int tasks) => Run(in this.Kernel, this.Strips, this.Columns, task, tasks);
+        public override void Run(int first, int last, int parts, int thread) =>
+            Run(in this.Kernel, this.Strips, this.Columns, first, last, parts);
 
         [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-        private static void Run(in TKernel kernel, long strips, int columns, int task, int tasks)
+        private static void Run(in TKernel kernel, long strips, int columns, int first, int last, int parts)
         {
             int lanes = columns / TLane.Count;
-            long begin = strips * lanes * task / tasks, end = strips * lanes * (task + 1) / tasks;
+            long begin = strips * lanes * first / parts, end = strips * lanes * last / parts;
             long strip = begin / lanes;
             int column = (int)(begin % lanes) * TLane.Count;
             for (long i = begin; i < end; i++)
@@ -94,13 +99,13 @@ internal abstract class RowJob<TKernel> : CpuJob
     private sealed class On<TLane> : RowJob<TKernel>
         where TLane : unmanaged, ILane<TLane>
     {
-        public override void Run(int task, int tasks) => Run(in this.Kernel, this.Rows, task, tasks);
+        public override void Run(int first, int last, int parts, int thread) => Run(in this.Kernel, this.Rows, first, last, parts);
 
         [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-        private static void Run(in TKernel kernel, long rows, int task, int tasks)
+        private static void Run(in TKernel kernel, long rows, int first, int last, int parts)
         {
-            long end = rows * (task + 1) / tasks;
-            for (long row = rows * task / tasks; row < end; row++)
+            long end = rows * last / parts;
+            for (long row = rows * first / parts; row < end; row++)
             {
                 kernel.Execute<CpuPlatform, TLane>(row);
             }
@@ -126,12 +131,12 @@ internal abstract class TileJob<TKernel> : CpuJob
     private sealed class On<TLane> : TileJob<TKernel>
         where TLane : unmanaged, ICpuLane<TLane>
     {
-        public override void Run(int task, int tasks)
+        public override void Run(int first, int last, int parts, int thread)
         {
-            long end = this.Tiles * (task + 1) / tasks;
-            for (long tile = this.Tiles * task / tasks; tile < end; tile++)
+            long end = this.Tiles * last / parts;
+            for (long tile = this.Tiles * first / parts; tile < end; tile++)
             {
-                this.Kernel.Execute<TLane>(tile, task);
+                this.Kernel.Execute<TLane>(tile, thread);
             }
         }
     }

@@ -2,23 +2,24 @@ using System.Runtime.ExceptionServices;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>The threads of the CPU device: the one that launches and its helpers, who share the tasks of one launch at a time.</summary>
+/// <summary>The threads of the CPU device: the one that launches and its helpers, who share the parts of one launch at a time.</summary>
 /// <remarks>
-/// Tasks are claimed one by one, so a helper that sleeps, or that another program keeps from running, costs nothing: the
-/// others take its share. The launching thread claims from the first task on, helpers from the last: what one operator has
-/// written and the next one reads then mostly lies in the cache of the core that reads it. A helper stays awake for a moment after its last task, because the next launch of a step is
-/// microseconds away while waking a thread costs tens of them.
+/// A thread claims a share of the parts that are left, so that few claims are made and the last ones are small: a helper that
+/// sleeps, or that another program keeps from running, costs nothing, for the others take its share. The launching thread
+/// claims from the first part on, helpers from the last: what one operator has written and the next one reads then mostly
+/// lies in the cache of the core that reads it. A helper stays awake for a moment after its last part, because the next
+/// launch of a step is microseconds away while waking a thread costs tens of them.
 /// </remarks>
 internal sealed class CpuTeam : IDisposable
 {
-    public const int MostTasks = 0xffff;
+    public const int MostParts = 0xffff;
 
     private static readonly long AwakeTicks = System.Diagnostics.Stopwatch.Frequency / 10_000;
 
     private readonly Thread[] helpers;
     private readonly SemaphoreSlim wake = new(0);
 
-    // Generation, one past the last task to claim, the first: 32, 16 and 16 bits. One word, so that a claim fails if the
+    // Generation, one past the last part to claim, the first: 32, 16 and 16 bits. One word, so that a claim fails if the
     // launch has changed.
     private long ticket;
     private CpuJob job = CpuJob.None;
@@ -32,7 +33,8 @@ internal sealed class CpuTeam : IDisposable
         this.helpers = new Thread[threads - 1];
         for (int i = 0; i < this.helpers.Length; i++)
         {
-            this.helpers[i] = new(this.Help) { IsBackground = true, Name = $"DimIlgpu CPU {i + 1}" };
+            int thread = i + 1;
+            this.helpers[i] = new(() => this.Help(thread)) { IsBackground = true, Name = $"DimIlgpu CPU {thread}" };
             this.helpers[i].Start();
         }
     }
@@ -40,31 +42,27 @@ internal sealed class CpuTeam : IDisposable
     /// <summary>Threads that work at once, the caller among them.</summary>
     public int Threads { get; }
 
-    /// <summary>Runs tasks 0 … <paramref name="tasks"/> − 1 and returns when all are done.</summary>
-    public void Run(CpuJob work, int tasks)
+    /// <summary>Runs the work, divided into <paramref name="parts"/>, and returns when all of it is done.</summary>
+    public void Run(CpuJob work, int parts)
     {
         ObjectDisposedException.ThrowIf(this.disposed, this);
-        if (tasks == 1 || this.helpers.Length == 0)
+        if (parts == 1 || this.helpers.Length == 0)
         {
-            for (int task = 0; task < tasks; task++)
-            {
-                work.Run(task, tasks);
-            }
-
+            work.Run(0, parts, parts, thread: 0);
             return;
         }
 
-        Volatile.Write(ref this.left, tasks);
+        Volatile.Write(ref this.left, parts);
         Volatile.Write(ref this.job, work);
-        Volatile.Write(ref this.count, tasks);
+        Volatile.Write(ref this.count, parts);
         long generation = (this.ticket >>> 32) + 1;
-        _ = Interlocked.Exchange(ref this.ticket, (generation << 32) | ((long)tasks << 16));
+        _ = Interlocked.Exchange(ref this.ticket, (generation << 32) | ((long)parts << 16));
         if (Volatile.Read(ref this.sleepers) > 0 && Interlocked.Exchange(ref this.sleepers, 0) is > 0 and int asleep)
         {
             _ = this.wake.Release(asleep);
         }
 
-        _ = this.Work(fromFirst: true);
+        _ = this.Work(thread: 0);
         SpinWait spin = default;
         while (Volatile.Read(ref this.left) > 0)
         {
@@ -93,8 +91,8 @@ internal sealed class CpuTeam : IDisposable
         }
     }
 
-    /// <summary>Claims and runs tasks until none is left; whether there was one.</summary>
-    private bool Work(bool fromFirst)
+    /// <summary>Claims and runs parts until none is left; whether there was one.</summary>
+    private bool Work(int thread)
     {
         bool worked = false;
         while (true)
@@ -107,8 +105,10 @@ internal sealed class CpuTeam : IDisposable
             }
 
             CpuJob mine = Volatile.Read(ref this.job);
-            int task = fromFirst ? first : end - 1, tasks = Volatile.Read(ref this.count);
-            if (Interlocked.CompareExchange(ref this.ticket, fromFirst ? claim + 1 : claim - (1 << 16), claim) != claim)
+            int parts = Volatile.Read(ref this.count), share = Math.Max(1, (end - first) / (2 * this.Threads));
+            int begin = thread == 0 ? first : end - share;
+            long rest = thread == 0 ? claim + share : claim - ((long)share << 16);
+            if (Interlocked.CompareExchange(ref this.ticket, rest, claim) != claim)
             {
                 continue;
             }
@@ -116,26 +116,26 @@ internal sealed class CpuTeam : IDisposable
             worked = true;
             try
             {
-                mine.Run(task, tasks);
+                mine.Run(begin, begin + share, parts, thread);
             }
-#pragma warning disable CA1031 // Whatever a task throws is thrown again by the launch, on the caller's thread.
+#pragma warning disable CA1031 // Whatever the work throws is thrown again by the launch, on the caller's thread.
             catch (Exception e)
 #pragma warning restore CA1031
             {
                 _ = Interlocked.CompareExchange(ref this.failure, e, null);
             }
 
-            _ = Interlocked.Decrement(ref this.left);
+            _ = Interlocked.Add(ref this.left, -share);
         }
     }
 
-    private void Help()
+    private void Help(int thread)
     {
         long lastWork = System.Diagnostics.Stopwatch.GetTimestamp();
         int idle = 0;
         while (!this.disposed)
         {
-            if (this.Work(fromFirst: false))
+            if (this.Work(thread))
             {
                 lastWork = System.Diagnostics.Stopwatch.GetTimestamp();
                 idle = 0;
@@ -153,7 +153,7 @@ internal sealed class CpuTeam : IDisposable
             {
                 // Announced before the last look at the ticket, so that a launch either is seen here or sees the sleeper.
                 _ = Interlocked.Increment(ref this.sleepers);
-                if (!this.Work(fromFirst: false))
+                if (!this.Work(thread))
                 {
                     this.wake.Wait();
                 }

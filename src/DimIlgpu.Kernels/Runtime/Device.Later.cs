@@ -38,8 +38,8 @@ public sealed partial class Device
     private void ClearLater<T>(ArrayView<T> target)
         where T : unmanaged => this.Divert!(() => this.Clear(target));
 
-    private void StripsLater<TKernel>(TKernel kernel, long strips, int columns, int widest)
-        where TKernel : struct, IStripKernel => this.Divert!(() => this.Strips(kernel, strips, columns, widest));
+    private void StripsLater<TKernel>(TKernel kernel, long strips, int columns, int widest, bool alone)
+        where TKernel : struct, IStripKernel => this.Divert!(() => this.Strips(kernel, strips, columns, widest, alone));
 
     private void RowsLater<TKernel>(TKernel kernel, long rows, int columns, int widest)
         where TKernel : struct, IRowKernel => this.Divert!(() => this.Rows(kernel, rows, columns, widest));

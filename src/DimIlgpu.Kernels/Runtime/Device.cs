@@ -34,8 +34,15 @@ public sealed partial class Device : IDisposable
     /// <summary>Threads per group of a GPU kernel.</summary>
     internal const int GroupSize = 256;
 
-    // Several tasks a core even out tasks of unequal length; more would only add launch cost.
-    private const int TasksPerThread = 4;
+    // Tiles that a kernel cuts for each thread at least: several even out what takes unequally long.
+    private const int TilesPerThread = 4;
+
+    // Elements between the scratch memories of two threads: a processor fetches ahead of what is read, and would take lines
+    // that another core is writing. Within 4 KB the scan's gradient took an eighth longer on two threads.
+    private const int ScratchGap = 1 << 14;
+
+    // Parts of a launch for each thread at most: the last to finish is late by one of them.
+    private const int PartsPerThread = 16;
 
     private const int LanesPerThread = 4;
 
@@ -116,8 +123,15 @@ public sealed partial class Device : IDisposable
     /// <summary>Columns per SIMD register on the CPU accelerator, at most; of one thread on a GPU.</summary>
     public int LaneWidth { get; }
 
-    /// <summary>Tasks that a launch on the CPU accelerator is divided into.</summary>
-    internal int Workers => this.Threads * TasksPerThread;
+    /// <summary>Tiles that a kernel of the CPU accelerator is best divided into, at least.</summary>
+    internal int EnoughTiles => this.Threads * TilesPerThread;
+
+    /// <summary>Scratch memory of the CPU accelerator, a row for each thread.</summary>
+    /// <param name="length">Elements that a thread uses.</param>
+    internal Tensor ThreadScratch(int length) => this.Scratch.Rent(new(this.Threads, length + ScratchGap));
+
+    /// <summary>Parts that a launch on the CPU accelerator is divided into at most.</summary>
+    private int MostParts => this.Threads * PartsPerThread;
 
     internal Accelerator Accelerator { get; }
 
@@ -261,12 +275,13 @@ public sealed partial class Device : IDisposable
     /// <param name="strips">Number of strips.</param>
     /// <param name="columns">Columns of each strip; the widest lane that divides them is chosen.</param>
     /// <param name="widest">The widest lane that the kernel can use.</param>
-    internal void Strips<TKernel>(in TKernel kernel, long strips, int columns, int widest = int.MaxValue)
+    /// <param name="alone">Whether the CPU's launching thread does all of them: for less work than it takes to share it.</param>
+    internal void Strips<TKernel>(in TKernel kernel, long strips, int columns, int widest = int.MaxValue, bool alone = false)
         where TKernel : struct, IStripKernel
     {
         if (this.Divert is not null)
         {
-            this.StripsLater(kernel, strips, columns, widest);
+            this.StripsLater(kernel, strips, columns, widest, alone);
             return;
         }
 
@@ -275,7 +290,7 @@ public sealed partial class Device : IDisposable
             int lane = this.WidestLane(columns, widest, TKernel.MostColumnsPerThread);
             StripJob<TKernel> job = this.Loaded<StripJob<TKernel>>(typeof(TKernel), lane, lane > this.LaneWidth ? StripJob<TKernel>.OfFour : StripJob<TKernel>.Of);
             (job.Kernel, job.Strips, job.Columns) = (kernel, strips, columns);
-            team.Run(job, (int)Math.Min(strips * (columns / lane), this.Workers));
+            team.Run(job, alone ? 1 : (int)Math.Min(strips * (columns / lane), this.MostParts));
             return;
         }
 
@@ -309,7 +324,7 @@ public sealed partial class Device : IDisposable
             int lane = this.WidestLane(columns, widest, TKernel.MostRegisters);
             RowJob<TKernel> job = this.Loaded<RowJob<TKernel>>(typeof(TKernel), lane, lane > this.LaneWidth ? RowJob<TKernel>.OfFour : RowJob<TKernel>.Of);
             (job.Kernel, job.Rows) = (kernel, rows);
-            team.Run(job, (int)Math.Min(rows, this.Workers));
+            team.Run(job, (int)Math.Min(rows, this.MostParts));
             return;
         }
 
@@ -381,7 +396,7 @@ public sealed partial class Device : IDisposable
 
         TileJob<TKernel> job = this.Loaded(typeof(TKernel), lane, TileJob<TKernel>.Of);
         (job.Kernel, job.Tiles) = (kernel, tiles);
-        this.Team!.Run(job, alone ? 1 : (int)Math.Min(tiles, this.Workers));
+        this.Team!.Run(job, alone ? 1 : (int)Math.Min(tiles, this.MostParts));
     }
 
     /// <summary>The widest lane that divides <paramref name="columns"/>.</summary>

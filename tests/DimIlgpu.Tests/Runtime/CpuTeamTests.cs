@@ -5,16 +5,16 @@ namespace DimIlgpu.Tests;
 
 public sealed class CpuTeamTests
 {
-    // As many tasks as threads, fewer and more; the team is awake for some launches and asleep for others.
+    // As many parts as threads, fewer and more; the team is awake for some launches and asleep for others.
     [Theory, InlineData(1), InlineData(2), InlineData(5)]
-    public void Every_task_runs_exactly_once(int threads)
+    public void Every_part_runs_exactly_once(int threads)
     {
         using CpuTeam team = new(threads);
         for (int launch = 0; launch < 2000; launch++)
         {
-            int tasks = 1 + (launch * 7 % 23);
-            Counts counts = new(tasks);
-            team.Run(counts, tasks);
+            int parts = 1 + (launch * 7 % 23);
+            Counts counts = new(parts);
+            team.Run(counts, parts);
             Assert.All(counts.Runs, runs => Assert.Equal(1, runs));
             if (launch % 400 == 399)
             {
@@ -24,12 +24,12 @@ public sealed class CpuTeamTests
     }
 
     [Theory, InlineData(1), InlineData(3)]
-    public void What_a_task_throws_reaches_the_caller_and_the_team_goes_on(int threads)
+    public void What_a_part_throws_reaches_the_caller_and_the_team_goes_on(int threads)
     {
         using CpuTeam team = new(threads);
         for (int i = 0; i < 20; i++)
         {
-            Assert.Equal("task 4", Assert.Throws<InvalidOperationException>(() => team.Run(new Failing(4), 9)).Message);
+            Assert.Equal("part 4", Assert.Throws<InvalidOperationException>(() => team.Run(new Failing(4), 9)).Message);
             Counts counts = new(9);
             team.Run(counts, 9);
             Assert.All(counts.Runs, runs => Assert.Equal(1, runs));
@@ -59,20 +59,26 @@ public sealed class CpuTeamTests
         Assert.Equal([2f, 4f, 6f], y.ToArray());
     }
 
-    private sealed class Counts(int tasks) : CpuJob
+    private sealed class Counts(int parts) : CpuJob
     {
-        public int[] Runs { get; } = new int[tasks];
+        public int[] Runs { get; } = new int[parts];
 
-        public override void Run(int task, int tasks) => Interlocked.Increment(ref this.Runs[task]);
+        public override void Run(int first, int last, int parts, int thread)
+        {
+            for (int part = first; part < last; part++)
+            {
+                _ = Interlocked.Increment(ref this.Runs[part]);
+            }
+        }
     }
 
     private sealed class Failing(int at) : CpuJob
     {
-        public override void Run(int task, int tasks)
+        public override void Run(int first, int last, int parts, int thread)
         {
-            if (task == at)
+            if (first <= at && at < last)
             {
-                throw new InvalidOperationException($"task {task}");
+                throw new InvalidOperationException($"part {at}");
             }
         }
     }

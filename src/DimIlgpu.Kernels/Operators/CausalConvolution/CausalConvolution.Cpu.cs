@@ -39,7 +39,7 @@ internal readonly unsafe struct CausalConvolutionForwardTiles(CausalRows rows, F
     /// <summary>Tiles of a sample.</summary>
     public int Tiles => (rows.Length + Tokens - 1) / Tokens;
 
-    public void Execute<TLane>(long tile, int worker)
+    public void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         long sample = tile / this.Tiles * rows.Length;

@@ -28,6 +28,13 @@ internal readonly struct CausalLayout(
     /// <summary>Groups side by side, which are launched one after another so that they share rows of memory.</summary>
     public readonly Divisor ChannelGroups = channelGroups;
 
+    /// <summary>The tokens that each thread of a group has; 0 where some have none.</summary>
+    public int Inner(CausalPlace place)
+    {
+        int last = this.Length - ((this.Chunks.Value - 1) * this.Chunk);
+        return (place.StripGroup + 1) * Teams <= this.Strips && place.FirstColumn + ChannelsPerGroup <= this.Channels ? last : 0;
+    }
+
     /// <summary>The taps and biases of two channels; the first taps of a narrower filter are zero.</summary>
     public CausalFilter Filter(int column) => new()
     {
@@ -72,8 +79,20 @@ internal struct CausalFilter
 /// <summary>Which tokens and channels a thread has.</summary>
 internal readonly struct CausalPlace
 {
-    /// <summary>The first of its two channels.</summary>
+    /// <summary>Which of the groups side by side.</summary>
+    public readonly int ChannelGroup;
+
+    /// <summary>Which of the groups for the same channels.</summary>
+    public readonly int StripGroup;
+
+    /// <summary>The first of the strip's channels.</summary>
+    public readonly int FirstColumn;
+
+    /// <summary>The first of the thread's two channels.</summary>
     public readonly int Column;
+
+    /// <summary>Whether there is such a strip.</summary>
+    public readonly bool IsStrip;
 
     /// <summary>Whether there are such a strip and such channels.</summary>
     public readonly bool IsThere;
@@ -92,10 +111,14 @@ internal readonly struct CausalPlace
 
     public CausalPlace(CausalLayout l)
     {
-        int thread = Group.IdxX, group = l.ChannelGroups.Quotient(Grid.IdxX);
-        int strip = (group * CausalLayout.Teams) + (thread / CausalLayout.Team), sample = l.Chunks.Quotient(strip);
-        this.Column = ((Grid.IdxX - (group * l.ChannelGroups.Value)) * CausalLayout.ChannelsPerGroup) + (2 * (thread % CausalLayout.Team));
-        this.IsThere = strip < l.Strips && this.Column < l.Channels;
+        int thread = Group.IdxX;
+        this.StripGroup = l.ChannelGroups.Quotient(Grid.IdxX);
+        this.ChannelGroup = Grid.IdxX - (this.StripGroup * l.ChannelGroups.Value);
+        int strip = (this.StripGroup * CausalLayout.Teams) + (thread / CausalLayout.Team), sample = l.Chunks.Quotient(strip);
+        this.FirstColumn = this.ChannelGroup * CausalLayout.ChannelsPerGroup;
+        this.Column = this.FirstColumn + (2 * (thread % CausalLayout.Team));
+        this.IsStrip = strip < l.Strips;
+        this.IsThere = this.IsStrip && this.Column < l.Channels;
         int begin = (strip - (sample * l.Chunks.Value)) * l.Chunk;
         this.Row = ((long)sample * l.Length) + begin;
         this.Before = begin == 0 ? 0 : 3;
@@ -144,14 +167,13 @@ internal readonly struct CausalGroups
 {
     private readonly Device device;
 
-    public CausalGroups(Device device, Tensor x, Tensor weight, Tensor bias, int length, int? asked, int most)
+    private CausalGroups(Device device, Tensor x, Tensor weight, Tensor bias, int length, int chunk)
     {
-        long samples = x.Rows / length, channelGroups = (x.Columns + CausalLayout.ChannelsPerGroup - 1) / CausalLayout.ChannelsPerGroup;
-        int chunk = asked ?? Chunk(samples, channelGroups, length, most), chunks = (length + chunk - 1) / chunk;
+        int chunks = (length + chunk - 1) / chunk;
         this.device = device;
         this.Layout = new(
             x.Memory, weight.Memory, bias.Memory, x.Pitch, x.Columns, (int)weight.Rows / 2, length, chunk, new(chunks),
-            new((int)channelGroups), x.Rows, checked((int)(samples * chunks)));
+            new(ChannelGroups(x)), x.Rows, checked((int)(x.Rows / length * chunks)));
         this.StripGroups = (this.Layout.Strips + CausalLayout.Teams - 1) / CausalLayout.Teams;
     }
 
@@ -160,20 +182,52 @@ internal readonly struct CausalGroups
     /// <summary>How many groups there are for the same channels, each of which leaves a part of their sums.</summary>
     public int StripGroups { get; }
 
-    public void Launch<TKernel>(TKernel kernel)
-        where TKernel : struct, IGroupKernel => this.device.Groups(
-            kernel, new(checked(this.StripGroups * this.Layout.ChannelGroups.Value), 1, 1), CausalLayout.Team * CausalLayout.Teams);
-
-    // The longest that leaves several groups for each multiprocessor of a large GPU: a strip reads and computes six tokens
-    // beside its own.
-    private static int Chunk(long samples, long channelGroups, int length, int chunk)
+    /// <summary>Groups for the forward pass.</summary>
+    /// <remarks>The longest strips that leave several groups for each multiprocessor of a large GPU: a strip reads six tokens beside its own.</remarks>
+    public static CausalGroups Forward(Device device, Tensor x, Tensor weight, Tensor bias, int length, int? asked)
     {
-        const int enough = 1536;
-        while (chunk > 8 && samples * ((length + chunk - 1) / chunk) * channelGroups < enough * CausalLayout.Teams)
+        const int most = 32, enough = 6144;
+        int chunk = most;
+        while (chunk > 8 && x.Rows / length * ((length + chunk - 1) / chunk) * ChannelGroups(x) < enough)
         {
             chunk /= 2;
         }
 
-        return chunk;
+        return new(device, x, weight, bias, length, asked ?? chunk);
     }
+
+    /// <summary>Groups for the backward pass.</summary>
+    /// <remarks>
+    /// It is bound by instructions, so what counts is how many groups the fullest multiprocessor of a large GPU has, times the
+    /// tokens of each: its strip's and some beside.
+    /// </remarks>
+    public static CausalGroups Backward(Device device, Tensor x, Tensor weight, Tensor bias, int length, int? asked)
+    {
+        const int processors = 132, beside = 8, least = 16, mostRounds = 8;
+        long samples = x.Rows / length, best = long.MaxValue;
+        int chunk = length;
+        for (int chunks = 1; asked is null && (chunks == 1 || (length + chunks - 1) / chunks >= least); chunks++)
+        {
+            int tokens = (((length + chunks - 1) / chunks) + 3) / 4 * 4;
+            long strips = samples * ((length + tokens - 1) / tokens);
+            long groups = (strips + CausalLayout.Teams - 1) / CausalLayout.Teams * ChannelGroups(x), rounds = (groups + processors - 1) / processors;
+            if (rounds * (tokens + beside) < best)
+            {
+                (best, chunk) = (rounds * (tokens + beside), tokens);
+            }
+
+            if (rounds >= mostRounds)
+            {
+                break;
+            }
+        }
+
+        return new(device, x, weight, bias, length, asked ?? chunk);
+    }
+
+    public void Launch<TKernel>(TKernel kernel)
+        where TKernel : struct, IGroupKernel => this.device.Groups(
+            kernel, new(checked(this.StripGroups * this.Layout.ChannelGroups.Value), 1, 1), CausalLayout.Team * CausalLayout.Teams);
+
+    private static int ChannelGroups(Tensor x) => (x.Columns + CausalLayout.ChannelsPerGroup - 1) / CausalLayout.ChannelsPerGroup;
 }

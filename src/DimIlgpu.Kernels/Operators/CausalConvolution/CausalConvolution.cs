@@ -38,7 +38,7 @@ public static class CausalConvolution
         Check.Shape(u, new(2 * x.Rows, x.Columns));
         if (IsPaired(device, x, weight, bias) && Stored.Fits(u, x.ElementType, 2))
         {
-            CausalGroups groups = new(device, x, weight, bias, length, chunk, most: 32);
+            CausalGroups groups = CausalGroups.Forward(device, x, weight, bias, length, chunk);
             if (x.ElementType == ElementType.BFloat16)
             {
                 groups.Launch(new CausalConvolutionForwardGroups<NarrowPair>(groups.Layout, u.Memory, u.Pitch));
@@ -101,22 +101,18 @@ public static class CausalConvolution
         CheckSum(dweight, weight.Shape, nameof(dweight));
         CheckSum(dbias, bias.Shape, nameof(dbias));
         using ArenaScope scope = device.Scratch.Scope();
-        if (IsPaired(device, x, weight, bias) && Stored.Fits(du, x.ElementType, 2)
+        if (IsPaired(device, x, weight, bias) && Stored.Fits(du, x.ElementType, 2) && Stored.IsBySixteenBytes(x) && Stored.IsBySixteenBytes(du)
             && (dx is not { } wanted || Stored.Fits(wanted.Tensor, x.ElementType, 2)))
         {
-            CausalGroups groups = new(device, x, weight, bias, length, chunk, most: 128);
-            Tensor parts = device.Scratch.Rent(new(groups.StripGroups, sums));
-            Target target = Target.Of(dx, x);
             if (x.ElementType == ElementType.BFloat16)
             {
-                groups.Launch(new CausalConvolutionBackwardGroups<NarrowPair>(groups.Layout, du.Memory, du.Pitch, target, parts.Memory));
+                Groups<NarrowPair>();
             }
             else
             {
-                groups.Launch(new CausalConvolutionBackwardGroups<FloatPair>(groups.Layout, du.Memory, du.Pitch, target, parts.Memory));
+                Groups<FloatPair>();
             }
 
-            ColumnSum.Fold(device, parts, (int)parts.Rows, Flat(dweight), Flat(dbias), taps);
             return;
         }
 
@@ -129,6 +125,15 @@ public static class CausalConvolution
             partial.Rows, x.Columns);
         Sum(device, partial.Slice(0, taps), Flat(dweight));
         Sum(device, partial.Slice(taps, sums - taps), Flat(dbias));
+
+        void Groups<TStored>()
+            where TStored : unmanaged, IStored<TStored, FloatPair>
+        {
+            CausalGroups groups = CausalGroups.Backward(device, x, weight, bias, length, chunk);
+            Tensor parts = device.Scratch.Rent(new(groups.StripGroups, sums));
+            groups.Launch(new CausalConvolutionBackwardGroups<TStored>(groups.Layout, du.Memory, du.Pitch, Target.Of(dx, x), parts.Memory));
+            ColumnSum.Fold(device, parts, (int)parts.Rows, Flat(dweight), Flat(dbias), taps);
+        }
     }
 
     // GPUs: two channels a thread, whose rows in memory start at multiples of two.

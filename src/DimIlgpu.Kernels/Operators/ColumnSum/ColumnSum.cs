@@ -15,6 +15,9 @@ public static class ColumnSum
     private const int MostParts = 64;
     private const int FewestRows = 32;
 
+    // Elements that a thread of the CPU adds up sooner than a second one has heard of them.
+    private const long WorthSharing = 1 << 15;
+
     // A quarter of the threads that an H100 holds.
     private const int EnoughQuads = 1 << 16;
 
@@ -43,7 +46,8 @@ public static class ColumnSum
         if (!SumRows(device, x, new(partial, Add: false), runs))
         {
             device.Strips(
-                new ColumnSumPartial(x.Memory, partial.Memory, x.Pitch, x.Columns, rows, parts), partial.Rows, x.Columns);
+                new ColumnSumPartial(x.Memory, partial.Memory, x.Pitch, x.Columns, rows, parts), partial.Rows, x.Columns,
+                alone: x.Shape.Length < WorthSharing);
         }
 
         Fold(device, partial, parts, y);
@@ -158,7 +162,7 @@ public static class ColumnSum
 
         device.Strips(
             new ColumnSumFold(partial.Memory, y.Tensor.Memory, y.Tensor.Pitch, partial.Columns, parts, y.Add ? 1 : 0),
-            y.Tensor.Rows, y.Tensor.Columns);
+            y.Tensor.Rows, y.Tensor.Columns, alone: partial.Shape.Length < WorthSharing);
     }
 
     /// <summary>The second stage on a GPU, where the columns are those of two sums side by side.</summary>

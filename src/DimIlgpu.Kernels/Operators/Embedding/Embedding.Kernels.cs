@@ -51,7 +51,7 @@ internal readonly unsafe struct EmbeddingBackwardRow(
     Floats labels, Floats dy, Floats dtable, int dyPitch, int tablePitch, int columns, int batch, int add) : ITileKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Execute<TLane>(long tile, int worker)
+    public void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         int* label = (int*)labels.Pointer;

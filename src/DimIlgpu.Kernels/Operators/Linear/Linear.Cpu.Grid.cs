@@ -13,7 +13,7 @@ internal readonly struct LinearGrid(int rows, int vectors, int rowTiles, int col
     private const int WidestRun = 512;
 
     /// <summary>
-    /// Up to this depth a product is little more than writing its results: each worker's stand together then, for lines
+    /// Up to this depth a product is little more than writing its results: each thread's stand together then, for lines
     /// that pass from core to core take longer than all else; and B is read where it stands.
     /// </summary>
     public const int ShortDepth = 16;
@@ -33,11 +33,11 @@ internal readonly struct LinearGrid(int rows, int vectors, int rowTiles, int col
 
     private int Blocks => (this.rows + LinearPanels.RowsPerBlock - 1) / LinearPanels.RowsPerBlock;
 
-    /// <summary>At least a tile for each worker: by rows first, because every run of columns packs A again.</summary>
-    public static LinearGrid Of(Product p, int batch, int lane, int workers)
+    /// <summary>Tiles enough for the threads: by rows first, because every run of columns packs A again.</summary>
+    public static LinearGrid Of(Product p, int batch, int lane, int enough)
     {
         int vectors = (p.N + lane - 1) / lane, panels = (vectors + MostVectors - 1) / MostVectors;
-        int each = (workers + batch - 1) / batch, longest = (p.M + LongestRun - 1) / LongestRun;
+        int each = (enough + batch - 1) / batch, longest = (p.M + LongestRun - 1) / LongestRun;
         if (p.K <= ShortDepth)
         {
             int runs = Math.Max(Math.Clamp(p.M / LinearPanels.RowsPerBlock, 1, each), longest);

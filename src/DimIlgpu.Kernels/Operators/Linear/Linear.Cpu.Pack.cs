@@ -9,7 +9,7 @@ internal readonly struct LinearPanelPack(Product product, LinearGrid grid, int k
 {
     private const int Side = 8;
 
-    public unsafe void Execute<TLane>(long tile, int worker)
+    public unsafe void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         Matrix b = product.B;

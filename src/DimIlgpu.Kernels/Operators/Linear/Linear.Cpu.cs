@@ -42,16 +42,16 @@ internal readonly struct LinearPanels(
         }
 
         int lane = device.LaneWidth;
-        LinearGrid grid = LinearGrid.Of(product, batch, lane, device.Workers);
+        LinearGrid grid = LinearGrid.Of(product, batch, lane, device.EnoughTiles);
         using ArenaScope scope = device.Scratch.Scope();
-        int pitch = (PanelVectors / grid.WidestPanel * (grid.MostRows + (grid.WidestPanel * lane))) + lane;
-        Tensor scratch = device.Scratch.Rent(new(device.Workers, pitch));
+        int length = (PanelVectors / grid.WidestPanel * (grid.MostRows + (grid.WidestPanel * lane))) + lane;
+        Tensor scratch = device.ThreadScratch(length);
         long tiles = (long)batch * grid.RowTiles * grid.ColumnTiles;
         bool alone = (long)batch * product.M * product.N * product.K < WorthSharing;
         if (weight is not null)
         {
             Floats kept = weight.Fill(product, grid, batch);
-            device.Tiles(new LinearPanels(product, grid, 0, product.K, kept, scratch.Memory, pitch), tiles, lane, alone);
+            device.Tiles(new LinearPanels(product, grid, 0, product.K, kept, scratch.Memory, scratch.Columns), tiles, lane, alone);
             return;
         }
 
@@ -69,13 +69,13 @@ internal readonly struct LinearPanels(
 
             device.Tiles(
                 new LinearPanels(
-                    k == 0 ? product : product.Continue(), grid, k, end, isShared ? packed.Memory : default, scratch.Memory, pitch),
+                    k == 0 ? product : product.Continue(), grid, k, end, isShared ? packed.Memory : default, scratch.Memory, scratch.Columns),
                 tiles, lane, alone);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public unsafe void Execute<TLane>(long tile, int worker)
+    public unsafe void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         Product p = product;
@@ -88,7 +88,7 @@ internal readonly struct LinearPanels(
         float* b = p.B.Memory.Pointer + (batch * p.B.BatchStride);
         float* c = p.C.Memory.Pointer + (batch * p.C.BatchStride) + (m0 * p.C.RowStride);
         float* bias = p.Bias.Memory.Pointer + (batch * p.Bias.BatchStride);
-        float* packedA = scratch.Pointer + ((long)worker * scratchPitch);
+        float* packedA = scratch.Pointer + ((long)thread * scratchPitch);
 
         int rows = m1 - m0, length = kEnd - kBegin, depths = Divide(length, PanelVectors / grid.WidestPanel);
         bool isDirect = (rows <= RowsPerBlock || lastPanel - firstPanel <= FewPanels)

@@ -29,7 +29,7 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
         (StepLength * (segment + 1)) + (lanes * ((TokenLength * segment) + CarriedLength));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public unsafe void Execute<TLane>(long tile, int worker)
+    public unsafe void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         ScanAdjoint s = adjoint;
@@ -38,7 +38,7 @@ internal readonly struct ScanTiles<TQuads>(ScanAdjoint adjoint, Floats scratch, 
         int group = (int)(tile % s.Groups), first = group * SelectiveScan.ChannelsPerGroup;
         int lanes = Math.Min(SelectiveScan.ChannelsPerGroup, l.Channels - first) / TLane.Count;
         int tokenBlock = TokenLength * l.Segment * TLane.Count, carriedBlock = CarriedLength * TLane.Count;
-        float* steps = scratch.Pointer + ((long)worker * scratchPitch);
+        float* steps = scratch.Pointer + ((long)thread * scratchPitch);
         float* tokens = steps + (StepLength * (l.Segment + 1) * TLane.Count), carried = tokens + (lanes * tokenBlock);
 
         int begin = l.Begin(strip), end = l.End(strip);

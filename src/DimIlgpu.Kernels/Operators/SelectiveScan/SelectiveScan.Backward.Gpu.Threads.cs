@@ -186,6 +186,7 @@ internal struct ScanOwner<TFour, TWidth>
     private WordQuad u;
     private WordQuad delta;
     private WordQuad dy;
+    private FloatQuad dD;
 
     private readonly ScanAdjoint s;
     private readonly long start;
@@ -206,11 +207,14 @@ internal struct ScanOwner<TFour, TWidth>
         this.u = default;
         this.delta = default;
         this.dy = default;
+        this.dD = default;
         this.s = s;
-        this.start = (place.Row(token) * e) + column;
-        this.step = (int)place.Stride * e;
-        this.length = place.Length - token;
+        this.start = ((place.Row(token) * e) + column) / TFour.Unit;
+        this.step = (int)place.Stride * e / TFour.Unit;
         this.count = owns ? e - column : int.MinValue;
+
+        // By fours there are all or none: length alone says so, and count takes no register.
+        this.length = TFour.IsByFour && this.count <= 0 ? 0 : place.Length - token;
         this.first = first;
     }
 
@@ -222,6 +226,12 @@ internal struct ScanOwner<TFour, TWidth>
         this.delta = TFour.Load(this.s.View.Delta, at, this.Count(p));
         this.dy = TFour.Load(this.s.Dy, this.At(pOfDy), this.Count(pOfDy));
     }
+
+    /// <summary>Loads the channels' dD so far, likewise.</summary>
+    public void LoadSkip(ArrayView<FloatQuad> dD) => this.dD = dD[0];
+
+    /// <summary>Writes dD with the tokens that <see cref="Store(int, ArrayView{float}, ArrayView{float}, ArrayView{float}, FloatQuad)"/> had.</summary>
+    public readonly void StoreSkip(ArrayView<FloatQuad> dD, FloatQuad more) => dD[0] = this.dD + more;
 
     /// <summary>D of the channels, which the states before these added to du already.</summary>
     public readonly FloatQuad LoadD(ScanPlace place, int column)
@@ -246,16 +256,15 @@ internal struct ScanOwner<TFour, TWidth>
         Put(dys, 0, TFour.Widen(this.dy));
     }
 
-    /// <summary>du and dΔ of the token, from the sums of four states each that met.</summary>
-    public readonly void Store(int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met, ArrayView<FloatQuad> skip)
+    /// <summary>du and dΔ of the token, from the sums of four states each that met; gives what it adds to dD.</summary>
+    public readonly FloatQuad Store(int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met, FloatQuad d)
     {
         FloatQuad dt = Get(tokens, 0), ut = Get(tokens, 4 * Lanes), dyt = Get(dys, 0);
         FloatQuad dx = Get(met, 0) + Get(met, 4 * Lanes) + Get(met, 8 * Lanes) + Get(met, 12 * Lanes);
         FloatQuad slopes = Get(met, 16 * Lanes) + Get(met, 20 * Lanes) + Get(met, 24 * Lanes) + Get(met, 28 * Lanes);
-        FloatQuad d = skip[0];
-        skip[ScanGroup.Threads] = FloatQuad.Fma(dyt, ut, skip[ScanGroup.Threads]);
         this.Store(this.s.Du, p, FloatQuad.Fma(d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
         this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
+        return dyt * ut;
     }
 
     private static void Put(ArrayView<float> slots, int at, FloatQuad value)
@@ -274,7 +283,7 @@ internal struct ScanOwner<TFour, TWidth>
 
     private readonly long At(int p) => this.start + ((long)p * this.step);
 
-    private readonly int Count(int p) => p < this.length ? this.count : 0;
+    private readonly int Count(int p) => p < this.length ? (TFour.IsByFour ? 4 : this.count) : 0;
 
     private readonly void Store(Floats memory, int p, FloatQuad value, bool add)
     {
@@ -305,8 +314,8 @@ internal readonly struct ScanSharer<TFour>
         bool isC = thread % 8 >= 4;
         int token = thread / 8, state = first + (thread % 4 * 4), pitch = isC ? view.CPitch : view.BPitch;
         this.memory = isC ? view.C : view.B;
-        this.start = (place.Row(token) * pitch) + state;
-        this.step = (int)place.Stride * pitch;
+        this.start = ((place.Row(token) * pitch) + state) / TFour.Unit;
+        this.step = (int)place.Stride * pitch / TFour.Unit;
         this.length = state < view.Layout.States ? place.Length - token : 0;
     }
 

@@ -18,7 +18,7 @@ namespace DimIlgpu.Kernels;
 /// <para>
 /// Four channels a thread take the fewest instructions a state. Three such groups share a multiprocessor; where that leaves
 /// many with fewer, groups of three channels a thread may fill them better. One channel a thread takes 29 KB of shared memory
-/// where the others take 42 and 48: for devices that have less.
+/// where the others take 45 and 48: for devices that have less.
 /// </para>
 /// </remarks>
 [KernelInstance(typeof(Float32Fours), typeof(FourChannels))]
@@ -53,7 +53,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
     private static int Lanes => ScanColumns<TFour, TWidth>.Lanes;
 
     // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, and where sums meet. Then B
-    // and C of the group by token, and of each thread dA and what it needs once in a segment, which would take registers.
+    // and C of the group by token, and of each thread dA and, as an owner, D, which would take registers.
     private static int Dy => Tile / Block * 2 * Lanes;
 
     private static int Meeting => Dy + Lanes;
@@ -64,13 +64,21 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
 
     private static int Slope => Rates + (8 * Tile);
 
-    private static int Places => Slope + (TWidth.Channels * Threads);
+    private static int SkipRate => Slope + (TWidth.Channels * Threads);
 
-    // Scratch memory: the states before each block by block, channel of the thread and thread; D, dD and
-    // two places; dB and dC by warp.
+    private static int NearPlaces => SkipRate + Threads;
+
+    // Whether where a thread reads once in a segment is in shared memory too: four channels have no room left in 48 KB, and
+    // one channel is for devices of little.
+    private static bool IsNear => TWidth.Channels == 3;
+
+    // Scratch memory: the states before each block by block, channel of the thread and thread; of each thread dD as an owner,
+    // and where it reads and writes once in a segment; dB and dC by warp.
     private static int Skip => Tile / Block * TWidth.Channels * Threads;
 
-    private static int Sums => Skip + (3 * Threads);
+    private static int Places => Skip + Threads;
+
+    private static int Sums => Places + (2 * Threads);
 
     public static int GroupsPerProcessor => TFour.IsByFour ? 3 : 2;
 
@@ -79,7 +87,7 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(Places + Threads);
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(NearPlaces + (IsNear ? Threads : 0));
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
         int thread = Group.IdxX, lane = thread % 32, warp = thread / 32, quad = lane / 8, slot = lane % 8, e = l.Channels;
@@ -104,17 +112,17 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         ScanOwner<TFour, TWidth> owner = new(s, place, column + (4 * slot), quad, first, owns);
         ScanSharer<TFour> sharer = new(s.View, place, thread, first);
         ScanColumns<TFour, TWidth> columns = new(l, column, slot, first + (4 * quad));
-        ArrayView<int> places = memory.SubView(Places + thread).Cast<int>();
+        ArrayView<int> places = (IsNear ? slopes.SubView(NearPlaces - Slope) : kept.SubView(Places)).Cast<int>();
         columns.Keep(places);
-        ArrayView<long> starts = held.SubView(Skip + (2 * Threads) + thread).Cast<long>();
+        ArrayView<long> starts = kept.SubView(Places + Threads).Cast<long>();
         sharer.Keep(places, starts);
         starts[1] = place.Strip;
         ScanStates<TWidth> a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
         ScanStates<TWidth> g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
         ScanStates<TWidth> h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
         default(ScanStates<TWidth>).Keep(slopes);
-        kept[Skip] = owner.LoadD(place, column + (4 * slot));
-        kept[Skip + Threads] = default;
+        slopes[SkipRate - Slope] = owner.LoadD(place, column + (4 * slot));
+        kept[Skip] = default;
         memory.SubView(Rates)[thread] = TFour.Widen(sharer.Load(last));
         for (int block = 0; block < blocks; block++)
         {
@@ -178,13 +186,15 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
                 // Under way while sums meet: any earlier they would take registers from what is above.
                 // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
                 owner.Load(before + (block * Block), block > 0 ? p + ((block - 1) * Block) : before + Tile - Block);
+                owner.LoadSkip(kept.SubView(Skip));
                 TPlatform.WarpBarrier();
-                owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), kept.SubView(Skip));
+                FloatQuad skip = owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), slopes[SkipRate - Slope]);
                 TPlatform.WarpBarrier();
                 sums.Share(sentRates);
                 owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
                 TPlatform.WarpBarrier();
                 held.SubView(Sums + (warp * 8 * Tile) + lane)[block * 32] = ScanSums.AddLanes(metRates);
+                owner.StoreSkip(kept.SubView(Skip), skip);
                 TPlatform.WarpBarrier();
             }
 
@@ -192,11 +202,13 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
             h = ScanColumns<TFour, TWidth>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
             TPlatform.Barrier();
             memory.SubView(Rates)[thread] = TFour.Widen(rate);
-            this.StoreRates(place, p, held.SubView(Sums + thread), thread);
+            ArrayView<FloatQuad> ofWarps = kept.SubView(Sums);
+            FloatQuad sum = ofWarps[0] + ofWarps[8 * Tile] + ofWarps[16 * Tile] + ofWarps[24 * Tile];
             TPlatform.Barrier();
+            this.StoreRates(place, p, sum, thread);
         }
 
-        sent[0] = kept[Skip + Threads];
+        sent[0] = kept[Skip];
         TPlatform.WarpBarrier();
         if (quad == 0 && first == 0)
         {
@@ -264,11 +276,10 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         slopes = FloatQuad.Dot(slope, a);
     }
 
-    private void StoreRates(ScanPlace place, int p, ArrayView<FloatQuad> ofWarps, int thread)
+    private void StoreRates(ScanPlace place, int p, FloatQuad sum, int thread)
     {
         // The same places as ScanSums: token, B or C, states.
         int token = p + (thread / 8), state = first + (thread % 4 * 4), n = s.View.Layout.States;
-        FloatQuad sum = ofWarps[0] + ofWarps[8 * Tile] + ofWarps[16 * Tile] + ofWarps[24 * Tile];
         if (token < place.Length && state < n)
         {
             long at = ((place.Row(token) * Grid.DimX) + Grid.IdxX) * n;

@@ -68,10 +68,10 @@ internal static class ScanBackward
     {
         ScanLayout l = adjoint.View.Layout;
         int lane = device.Lane(l.Channels), lanes = (SelectiveScan.ChannelsPerGroup + lane - 1) / lane;
-        Shape shape = new(device.Workers, ScanTiles<TQuads>.ScratchLength(l.Segment, lanes) * lane);
         using ArenaScope scope = device.Scratch.Scope();
+        Tensor scratch = device.ThreadScratch(ScanTiles<TQuads>.ScratchLength(l.Segment, lanes) * lane);
         device.Tiles(
-            new ScanTiles<TQuads>(adjoint, device.Scratch.Rent(shape).Memory, shape.Columns), l.Strips * adjoint.Groups, lane);
+            new ScanTiles<TQuads>(adjoint, scratch.Memory, scratch.Columns), l.Strips * adjoint.Groups, lane);
     }
 
     private static void LaunchGroups(Device device, ScanAdjoint adjoint)

@@ -32,14 +32,14 @@ internal readonly struct ScanForwardTiles<TQuads>(ScanView view, Floats states, 
     public static int ScratchLength(int segment) => TokenLength * segment;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public unsafe void Execute<TLane>(long tile, int worker)
+    public unsafe void Execute<TLane>(long tile, int thread)
         where TLane : unmanaged, ICpuLane<TLane>
     {
         ScanLayout l = view.Layout;
         long strip = tile / groups;
         int group = (int)(tile % groups), lanes = l.Channels / TLane.Count, end = l.End(strip);
         int first = (int)((long)lanes * group / groups) * TLane.Count, last = (int)((long)lanes * (group + 1) / groups) * TLane.Count;
-        float* tokens = scratch.Pointer + ((long)worker * scratchPitch);
+        float* tokens = scratch.Pointer + ((long)thread * scratchPitch);
         for (int t = l.Begin(strip); t < end; t += l.Segment)
         {
             int next = Math.Min(t + l.Segment, end);

@@ -195,8 +195,8 @@ public static class SelectiveScan
         int lane = device.Lane(l.Channels), most = l.Channels / lane;
 
         // As few as keep the threads busy: memory delivers long pieces of rows sooner than short ones. No sum depends on it.
-        int groups = (int)Math.Clamp(device.Workers / l.Strips, Math.Min(most, Divide(l.Channels, ChannelsPerGroup)), most);
-        Tensor scratch = device.Scratch.Rent(new(device.Workers, ScanForwardTiles<TQuads>.ScratchLength(l.Segment) * lane));
+        int groups = (int)Math.Clamp(device.EnoughTiles / l.Strips, Math.Min(most, Divide(l.Channels, ChannelsPerGroup)), most);
+        Tensor scratch = device.ThreadScratch(ScanForwardTiles<TQuads>.ScratchLength(l.Segment) * lane);
         device.Tiles(
             new ScanForwardTiles<TQuads>(view, states, y, keep, groups, scratch.Memory, scratch.Columns), l.Strips * groups, lane);
     }
