@@ -18,7 +18,8 @@ public static class KernelCheck
     /// <summary>Checks the products, the scan and the operators bound by memory, forward and backward; the last with the device's activations.</summary>
     /// <param name="device">Where to run.</param>
     public static IEnumerable<CheckedResult> Run(Device device) =>
-        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. GroupProducts(device), .. Scan(device, 2, 300, 160), .. Convolution(device),
+        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. ShortProduct(device, 2, 301, 264, 72),
+            .. GroupProducts(device), .. Scan(device, 2, 300, 160), .. Convolution(device),
             .. Convolution(device, chunk: 64), .. Norm(device), .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
 
     // What only large results choose by themselves: whole tiles, several to a group, and tiles in parts.
@@ -32,14 +33,18 @@ public static class KernelCheck
         double[] x = Random(1, batch * m * k), w = Random(2, batch * n * k), dy = Random(3, batch * m * n);
         Tensor xs = Upload(arena, x, k), ws = Upload(arena, w, k), dys = Upload(arena, dy, n);
         Tensor y = Poisoned(arena, dys.Shape), dx = Poisoned(arena, xs.Shape), dw = Poisoned(arena, ws.Shape);
+        double[] bias = Random(4, batch * n);
+        Tensor soft = Poisoned(arena, dys.Shape), biases = Upload(arena, bias, n);
         if (plan is null)
         {
             Linear.Forward(device, xs, ws, null, y, batch);
+            Linear.Forward(device, xs, ws, biases, soft, batch, activation: Activation.Softplus);
             Linear.Backward(device, xs, ws, dys, new(dx, Add: false), new(dw, Add: false), null, batch);
         }
         else
         {
             LinearTensorCores.Forward(device, xs, ws, null, y, batch, plan: plan);
+            LinearTensorCores.Forward(device, xs, ws, biases, soft, batch, Activation.Softplus, plan);
             LinearTensorCores.Backward(device, xs, ws, dys, new(dx, Add: false), new(dw, Add: false), batch, plan);
         }
 
@@ -54,7 +59,37 @@ public static class KernelCheck
         return
         [
             Compare($"{name} y", y, LinearReference.Forward(x, w, null, batch, m, n, k), limit),
+            Compare($"{name} softplus", soft, [.. LinearReference.Forward(x, w, bias, batch, m, n, k).Select(SoftplusReference.Of)], limit),
             Compare($"{name} dX", dx, gradients[0], limit), Compare($"{name} dW", dw, gradients[1], limit),
+        ];
+    }
+
+    // What only results of many tiles choose by themselves.
+    private static CheckedResult[] ShortProduct(Device device, int batch, int m, int n, int k)
+    {
+        const ElementType Type = ElementType.BFloat16;
+        if (device.MatrixPrecision != MatrixPrecision.BFloat16)
+        {
+            return [];
+        }
+
+        using Arena arena = new(device);
+        double[] x = Random(5, batch * m * k, Type), w = Random(6, batch * n * k, Type), bias = Random(7, batch * n), dy = Random(8, batch * m * n, Type);
+        Tensor xs = Upload(arena, x, k, Type), ws = Upload(arena, w, k, Type), dys = Upload(arena, dy, n, Type);
+        Tensor y = Poisoned(arena, dys.Shape, Type), soft = Poisoned(arena, dys.Shape, Type), biases = Upload(arena, bias, n);
+        LinearTensorCores.Forward(device, xs, ws, biases, y, batch, plan: LinearPlan.Short());
+        LinearTensorCores.Forward(device, xs, ws, biases, soft, batch, Activation.Softplus, LinearPlan.Short());
+
+        // The gradient of another product's input, for here the reduction is over the result's columns: n of it must be short.
+        Tensor inner = Upload(arena, dy[..(batch * m * 104)], 104, Type), weight = Upload(arena, w[..(batch * 104 * k)], k, Type);
+        Tensor dx = Poisoned(arena, xs.Shape, Type);
+        LinearTensorCores.Backward(device, xs, weight, inner, new(dx, Add: false), null, batch, LinearPlan.Short());
+        double[] sums = LinearReference.Forward(x, w, bias, batch, m, n, k);
+        double[] gradient = LinearReference.Adjoint(x, w[..(batch * 104 * k)], dy[..(batch * m * 104)], batch, m, 104, k)[0];
+        string name = $"short linear {batch}×{m}×{n}×{k}";
+        return
+        [
+            Compare($"{name} y", y, sums), Compare($"{name} softplus", soft, [.. sums.Select(SoftplusReference.Of)]), Compare($"{name} dX", dx, gradient),
         ];
     }
 
