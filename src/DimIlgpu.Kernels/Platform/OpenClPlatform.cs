@@ -13,23 +13,13 @@ internal readonly struct OpenClPlatform : IPlatform
 
     public static void WarpBarrier() => Intrinsics.Barrier();
 
-    public static void Copy(ref WordQuad shared, ArrayView<WordQuad> source, int index, bool isThere)
-    {
-        WordQuad quad = default;
-        if (isThere)
-        {
-            quad = source[index];
-        }
+    // OpenCL's own asynchronous copies are those of a whole group.
+    public static void Copy(ref WordQuad shared, ArrayView<WordQuad> source, int index, bool isThere) =>
+        CpuPlatform.Copy(ref shared, source, index, isThere);
 
-        shared = quad;
-    }
+    public static void CommitCopies() => CpuPlatform.CommitCopies();
 
-    public static void CommitCopies()
-    {
-        // The copies above are done when they return.
-    }
-
-    public static void AwaitCopies(int pending) => _ = pending;
+    public static void AwaitCopies(int pending) => CpuPlatform.AwaitCopies(pending);
 
     public static float Sum(float x)
     {

@@ -109,6 +109,15 @@ public sealed class LinearPrecisionTests
     public void Every_plan_computes_the_same_product(TestDevice kind, string tile, int whole, int parts) =>
         Check_stored(kind, "x w y", 2, 258, 136, 72, new LinearPlan(Enum.Parse<LinearTile>(tile), whole, parts));
 
+    // Tiles side by side, a reduction in parts, and results that no chunk of 16 bytes divides, added to what is there.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(GroupKinds))]
+    public void Warp_groups_multiply_any_width(TestDevice kind)
+    {
+        Check_stored(kind, "x w y", 1, 70, 200, 72, new LinearPlan(LinearTile.Groups, 1, 2));
+        Check_stored(kind, "x w y", 1, 70, 197, 20, new LinearPlan(LinearTile.Groups, int.MaxValue, 1));
+        Check_stored(kind, "w", 2, 20, 30, 197, new LinearPlan(LinearTile.Groups, int.MaxValue, 1));
+    }
+
     // Both products with a short reduction; one run of three tiles and then two runs, which wrap the tiles in the making; rows
     // and columns that end within a warp's sums.
     [Theory(SkipTestWithoutData = true), MemberData(nameof(BFloat16Kinds))]
@@ -127,6 +136,8 @@ public sealed class LinearPrecisionTests
         Check_view(kind, 70, 40, 72, 8);
         Check_view(kind, 9, 20, 12, 3);
     }
+
+    public static TheoryData<TestDevice> GroupKinds => [.. BFloat16Kinds.Select(row => row.Data).Where(d => IsSimulated(d) || HasWarpGroups(d))];
 
     private static bool HasWarpGroups(TestDevice kind)
     {

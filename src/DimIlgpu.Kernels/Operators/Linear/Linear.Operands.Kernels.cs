@@ -94,6 +94,22 @@ internal struct OperandCursor
     private const int MostCopies = 8;
 }
 
+/// <summary>What a group copies next: a step of both operands of a piece of work, of which so many are left with it.</summary>
+internal struct LinearFeed
+{
+    public OperandCursor A, B;
+    public int Piece, Left;
+
+    /// <summary>Zeros, after the last piece.</summary>
+    public static LinearFeed Nothing(int piece) => new() { A = OperandCursor.Nothing, B = OperandCursor.Nothing, Piece = piece, Left = 1 };
+
+    /// <summary>The same piece's next step.</summary>
+    public readonly LinearFeed Next<TLeft, TRight>(WarpOperand a, WarpOperand b)
+        where TLeft : struct, IOperandLayout
+        where TRight : struct, IOperandLayout =>
+        new() { A = TLeft.Next(this.A, a), B = TRight.Next(this.B, b), Piece = this.Piece, Left = this.Left - 1 };
+}
+
 /// <summary>How an operand lies in memory relative to the reduction.</summary>
 /// <remarks>In shared memory too; there chunks are displaced so that neither copies nor <c>ldmatrix</c> meet in a bank.</remarks>
 internal interface IOperandLayout

@@ -36,7 +36,7 @@ internal readonly struct LinearGroups<TLeft, TRight, TEnd>(WarpOperand a, WarpOp
         int warp = Group.IdxX / TensorCores.Warp, to = Group.IdxX ^ (Group.IdxX / WarpOperand.StepChunks % 8);
         int ownA = warp / TensorCores.GroupWarps * (TensorCores.GroupRows / TensorCores.Side) * TensorCores.BlockChunks;
         TensorCores.BeginGroup();
-        Feed feed = this.Start(Grid.IdxX);
+        LinearFeed feed = this.Start(Grid.IdxX);
         for (int ahead = 0; ahead < 2; ahead++)
         {
             this.Copy(shared, (ahead * StageChunks) + to, feed);
@@ -92,14 +92,14 @@ internal readonly struct LinearGroups<TLeft, TRight, TEnd>(WarpOperand a, WarpOp
 
     private static int After(int stage) => stage == (Stages - 1) * StageChunks ? 0 : stage + StageChunks;
 
-    private void Copy(ArrayView<WordQuad> shared, int to, Feed feed)
+    private void Copy(ArrayView<WordQuad> shared, int to, LinearFeed feed)
     {
         TLeft.CopyBlocks(shared, to, a, feed.A, BlocksOfA);
         TRight.CopyBlocks(shared, to + ChunksOfA, b, feed.B, BlocksOfB);
         TensorCores.CommitCopies();
     }
 
-    private Feed Start(int piece)
+    private LinearFeed Start(int piece)
     {
         WarpPiece work = schedule.Piece(piece);
         return new()
@@ -112,23 +112,15 @@ internal readonly struct LinearGroups<TLeft, TRight, TEnd>(WarpOperand a, WarpOp
     }
 
     /// <summary>What is copied after this step: the next step, the next piece's first, or, after the last, nothing.</summary>
-    private Feed Next(Feed feed)
+    private LinearFeed Next(LinearFeed feed)
     {
         if (feed.Left > 1)
         {
-            return new() { A = TLeft.Next(feed.A, a), B = TRight.Next(feed.B, b), Piece = feed.Piece, Left = feed.Left - 1 };
+            return feed.Next<TLeft, TRight>(a, b);
         }
 
         int piece = feed.Piece + Grid.DimX;
-        return piece < schedule.Pieces
-            ? this.Start(piece)
-            : new() { A = OperandCursor.Nothing, B = OperandCursor.Nothing, Piece = feed.Piece, Left = 1 };
-    }
-
-    private struct Feed
-    {
-        public OperandCursor A, B;
-        public int Piece, Left;
+        return piece < schedule.Pieces ? this.Start(piece) : LinearFeed.Nothing(feed.Piece);
     }
 }
 

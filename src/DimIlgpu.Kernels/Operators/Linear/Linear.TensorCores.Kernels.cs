@@ -56,7 +56,7 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(
         int ownA = TLeft.OwnLeft(lane, warp / TTile.WarpColumns, Rows);
         int ownB = TRight.OwnRight(lane, warp % TTile.WarpColumns, Columns);
         int toA = TLeft.To(Group.IdxX, Rows), toB = ChunksOfA + TRight.To(Group.IdxX, Columns);
-        Feed feed = this.Start(Grid.IdxX);
+        LinearFeed feed = this.Start(Grid.IdxX);
         for (int ahead = 0; ahead < Stages - 1; ahead++)
         {
             this.CopyA(shared, (ahead * StageChunks) + toA, feed, 0, CopiesOfA);
@@ -115,14 +115,14 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(
         }
     }
 
-    private void CopyA(ArrayView<WordQuad> shared, int to, Feed feed, int first, int count) => TensorCores.Copy(
+    private void CopyA(ArrayView<WordQuad> shared, int to, LinearFeed feed, int first, int count) => TensorCores.Copy(
         ref shared[to], TTile.Threads, ref a.Memory[0], feed.A.From, TLeft.Stride(a, Rows, TTile.Threads), TLeft.Mask(feed.A, Rows, TTile.Threads), first, count);
 
-    private void CopyB(ArrayView<WordQuad> shared, int to, Feed feed) => TensorCores.Copy(
+    private void CopyB(ArrayView<WordQuad> shared, int to, LinearFeed feed) => TensorCores.Copy(
         ref shared[to], TTile.Threads, ref b.Memory[0], feed.B.From, TRight.Stride(b, Columns, TTile.Threads), TRight.Mask(feed.B, Columns, TTile.Threads),
         0, CopiesOfB);
 
-    private Feed Start(int piece)
+    private LinearFeed Start(int piece)
     {
         WarpPiece work = schedule.Piece(piece);
         return new()
@@ -135,23 +135,15 @@ internal readonly struct LinearWarps<TOperands, TLeft, TRight, TTile, TEnd>(
     }
 
     /// <summary>What is copied after this step: the next step, the next piece's first, or, after the last, nothing.</summary>
-    private Feed Next(Feed feed)
+    private LinearFeed Next(LinearFeed feed)
     {
         if (feed.Left > 1)
         {
-            return new() { A = TLeft.Next(feed.A, a), B = TRight.Next(feed.B, b), Piece = feed.Piece, Left = feed.Left - 1 };
+            return feed.Next<TLeft, TRight>(a, b);
         }
 
         int piece = feed.Piece + Grid.DimX;
-        return piece < schedule.Pieces
-            ? this.Start(piece)
-            : new() { A = OperandCursor.Nothing, B = OperandCursor.Nothing, Piece = feed.Piece, Left = 1 };
-    }
-
-    private struct Feed
-    {
-        public OperandCursor A, B;
-        public int Piece, Left;
+        return piece < schedule.Pieces ? this.Start(piece) : LinearFeed.Nothing(feed.Piece);
     }
 }
 
