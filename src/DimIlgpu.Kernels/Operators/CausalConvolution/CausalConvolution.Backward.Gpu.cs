@@ -25,7 +25,7 @@ internal readonly struct CausalConvolutionBackwardGroups<TStored>(
 {
     private const int Sums = 10;
 
-    public static int GroupsPerProcessor => 4;
+    public static int GroupsPerProcessor => Interop.SizeOf<TStored>() < Interop.SizeOf<FloatPair>() ? CausalGroups.BackwardGroupsPerProcessor : 8;
 
     public static int ThreadsPerGroup => CausalLayout.Team * CausalLayout.Teams;
 
@@ -73,7 +73,7 @@ internal readonly struct CausalConvolutionBackwardGroups<TStored>(
         {
             long first = (long)place.StripGroup * 2 * (layout.Width + 1) * layout.Channels;
             FloatPair.Of(partial)[(first + ((long)row * layout.Channels) + place.Column) / 2] =
-                (strips[0] + strips[strip]) + (strips[2 * strip] + strips[3 * strip]);
+                strips[0] + strips[strip];
         }
     }
 

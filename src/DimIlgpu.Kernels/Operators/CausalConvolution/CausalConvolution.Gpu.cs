@@ -12,7 +12,7 @@ internal readonly struct CausalLayout(
     long rows, int strips)
 {
     public const int Team = 32;
-    public const int Teams = 4;
+    public const int Teams = 2;
     public const int ChannelsPerGroup = 2 * Team;
 
     public readonly Floats X = x;
@@ -165,6 +165,9 @@ internal struct CausalTokens<TStored>
 /// <summary>The launch of either pass.</summary>
 internal readonly struct CausalGroups
 {
+    /// <summary>Groups of the backward pass that share a multiprocessor: all of its registers, 112 a thread.</summary>
+    public const int BackwardGroupsPerProcessor = 9;
+
     private readonly Device device;
 
     private CausalGroups(Device device, Tensor x, Tensor weight, Tensor bias, int length, int chunk)
