@@ -25,7 +25,7 @@ internal readonly struct CausalConvolutionBackwardGroups<TStored>(
 {
     private const int Sums = 10;
 
-    public static int GroupsPerProcessor => Interop.SizeOf<TStored>() < Interop.SizeOf<FloatPair>() ? CausalGroups.BackwardGroupsPerProcessor : 8;
+    public static int GroupsPerProcessor => 4;
 
     public static int ThreadsPerGroup => CausalLayout.Team * CausalLayout.Teams;
 
@@ -56,24 +56,30 @@ internal readonly struct CausalConvolutionBackwardGroups<TStored>(
         CausalPlace place = new(layout);
         if (place.Column < layout.Channels)
         {
-            for (int sum = team; sum < Sums; sum += CausalLayout.Teams)
+            int beside = team & ((1 << layout.Across) - 1);
+            for (int sum = team >> layout.Across; sum < Sums; sum += CausalLayout.Teams >> layout.Across)
             {
-                this.Leave(strips.SubView((sum * CausalLayout.Team) + lane), sum, place);
+                this.Leave(strips.SubView((((beside * Sums) + sum) * CausalLayout.Team) + lane), sum, place);
             }
         }
     }
 
-    /// <summary>Adds up one of the sums over the group's strips, in order.</summary>
+    /// <summary>Adds up one of the sums over the group's strips of the same channels, in order.</summary>
     private void Leave(ArrayView<FloatPair> strips, int sum, CausalPlace place)
     {
-        const int strip = Sums * CausalLayout.Team;
         int tap = (sum % 4) + layout.Width - 4;
         int row = sum >= 8 ? (2 * layout.Width) + sum - 8 : (sum / 4 * layout.Width) + tap;
         if (sum >= 8 || tap >= 0)
         {
+            int step = (Sums * CausalLayout.Team) << layout.Across;
+            FloatPair total = strips[0];
+            for (int strip = step; strip < Sums * CausalLayout.Team * CausalLayout.Teams; strip += step)
+            {
+                total += strips[strip];
+            }
+
             long first = (long)place.StripGroup * 2 * (layout.Width + 1) * layout.Channels;
-            FloatPair.Of(partial)[(first + ((long)row * layout.Channels) + place.Column) / 2] =
-                strips[0] + strips[strip];
+            FloatPair.Of(partial)[(first + ((long)row * layout.Channels) + place.Column) / 2] = total;
         }
     }
 
