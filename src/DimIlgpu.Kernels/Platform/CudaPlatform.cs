@@ -13,9 +13,9 @@ internal readonly struct CudaPlatform : IPlatform
 
     public static void WarpBarrier() => Warp.Barrier();
 
-    // As the seventeenth of some copies so many bytes apart, whose address is one multiplication and addition.
+    // As the second of some copies so many bytes apart, whose address is one multiplication and addition.
     public static void Copy(ref WordQuad shared, ArrayView<WordQuad> source, int index, bool isThere) =>
-        TensorCores.Copy(ref shared, 0, ref source[0], 0, index, isThere ? 1 << 16 : 0, 16, 1);
+        TensorCores.Copy(ref shared, 0, ref source[0], 0, 16 * index, isThere ? 2 : 0, 1, 1);
 
     public static void CommitCopies() => TensorCores.CommitCopies();
 

@@ -56,30 +56,24 @@ internal readonly struct CausalConvolutionBackwardGroups<TStored>(
         CausalPlace place = new(layout);
         if (place.Column < layout.Channels)
         {
-            int beside = team & ((1 << layout.Across) - 1);
-            for (int sum = team >> layout.Across; sum < Sums; sum += CausalLayout.Teams >> layout.Across)
+            for (int sum = team; sum < Sums; sum += CausalLayout.Teams)
             {
-                this.Leave(strips.SubView((((beside * Sums) + sum) * CausalLayout.Team) + lane), sum, place);
+                this.Leave(strips.SubView((sum * CausalLayout.Team) + lane), sum, place);
             }
         }
     }
 
-    /// <summary>Adds up one of the sums over the group's strips of the same channels, in order.</summary>
+    /// <summary>Adds up one of the sums over the group's strips, in order.</summary>
     private void Leave(ArrayView<FloatPair> strips, int sum, CausalPlace place)
     {
+        const int strip = Sums * CausalLayout.Team;
         int tap = (sum % 4) + layout.Width - 4;
         int row = sum >= 8 ? (2 * layout.Width) + sum - 8 : (sum / 4 * layout.Width) + tap;
         if (sum >= 8 || tap >= 0)
         {
-            int step = (Sums * CausalLayout.Team) << layout.Across;
-            FloatPair total = strips[0];
-            for (int strip = step; strip < Sums * CausalLayout.Team * CausalLayout.Teams; strip += step)
-            {
-                total += strips[strip];
-            }
-
             long first = (long)place.StripGroup * 2 * (layout.Width + 1) * layout.Channels;
-            FloatPair.Of(partial)[(first + ((long)row * layout.Channels) + place.Column) / 2] = total;
+            FloatPair.Of(partial)[(first + ((long)row * layout.Channels) + place.Column) / 2] =
+                (strips[0] + strips[strip]) + (strips[2 * strip] + strips[3 * strip]);
         }
     }
 

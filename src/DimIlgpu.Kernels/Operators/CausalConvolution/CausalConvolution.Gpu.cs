@@ -5,8 +5,8 @@ namespace DimIlgpu.Kernels;
 /// <summary>What both passes read, and how the tokens are laid over groups.</summary>
 /// <remarks>
 /// A strip is a chunk of one sample's tokens and 32 threads of two channels each: what they load at once is adjacent, 128 bytes
-/// of bfloat16. A group is <see cref="Teams"/> strips: of up to four times 64 channels side by side, so that what it reads of a
-/// token is up to 512 bytes, and else of chunks that follow each other.
+/// of bfloat16. A group is <see cref="Teams"/> strips: chunks that follow each other and, in the forward pass, twice 64 channels
+/// side by side; the backward pass adds up all of them.
 /// </remarks>
 internal readonly struct CausalLayout(
     Floats x, Floats weight, Floats bias, int xPitch, int channels, int width, int length, int chunk, Divisor chunks, Divisor channelGroups,
@@ -228,15 +228,15 @@ internal readonly struct CausalGroups
             }
         }
 
-        return new(device, x, weight, bias, length, asked ?? chunk, Across(x));
+        return new(device, x, weight, bias, length, asked ?? chunk, across: 0);
     }
 
     public void Launch<TKernel>(TKernel kernel)
         where TKernel : struct, IGroupKernel => this.device.Groups(
             kernel, new(checked(this.StripGroups * this.Layout.ChannelGroups.Value), 1, 1), CausalLayout.Team * CausalLayout.Teams);
 
-    // As many as leave none idle.
-    private static int Across(Tensor x) => StripsAcross(x) % 4 == 0 ? 2 : StripsAcross(x) % 2 == 0 ? 1 : 0;
+    // Two where none is idle then: four gain no more.
+    private static int Across(Tensor x) => StripsAcross(x) % 2 == 0 ? 1 : 0;
 
     private static int StripsAcross(Tensor x) => (x.Columns + CausalLayout.ChannelsPerStrip - 1) / CausalLayout.ChannelsPerStrip;
 }

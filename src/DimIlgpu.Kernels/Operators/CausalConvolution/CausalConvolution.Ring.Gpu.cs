@@ -18,9 +18,9 @@ internal readonly struct CausalRing<TStored>
 
     private const int QuadsOfOne = 128;
 
-    private readonly ArrayView<WordQuad> x, du, to;
+    private readonly ArrayView<WordQuad> x, forward, backward, to;
     private readonly ArrayView<TStored> from;
-    private readonly int xStep, duStep, backward, token, limit;
+    private readonly int xStep, duStep, xFirst, duFirst, token, limit;
 
     public CausalRing(CausalLayout layout, Floats du, int duPitch, CausalPlace place, ArrayView<WordQuad> shared)
     {
@@ -29,11 +29,13 @@ internal readonly struct CausalRing<TStored>
         this.limit = column < layout.Channels && place.IsStrip ? place.Before + (place.Left < place.Count + 3 ? place.Left : place.Count + 3) : 0;
         this.xStep = layout.Pitch / ElementsPerQuad;
         this.duStep = duPitch / ElementsPerQuad;
-        this.backward = (int)(layout.Rows * duPitch / ElementsPerQuad) - (3 * this.duStep);
+        this.xFirst = this.token * this.xStep;
+        this.duFirst = this.token * this.duStep;
         long first = place.IsStrip ? place.Row - place.Before : 0;
         int there = column < layout.Channels ? column : 0;
         this.x = TStored.Of(layout.X).Cast<WordQuad>().SubView(((first * layout.Pitch) + there) / ElementsPerQuad);
-        this.du = TStored.Of(du).Cast<WordQuad>().SubView(((first * duPitch) + there) / ElementsPerQuad);
+        this.forward = TStored.Of(du).Cast<WordQuad>().SubView(((first * duPitch) + there) / ElementsPerQuad);
+        this.backward = TStored.Of(du).Cast<WordQuad>().SubView((((first + layout.Rows) * duPitch) + there) / ElementsPerQuad);
         this.to = shared.SubView(lane);
         this.from = shared.Cast<TStored>().SubView(lane);
     }
@@ -76,20 +78,21 @@ internal readonly struct CausalRing<TStored>
     {
         ArrayView<WordQuad> place = this.to.SubView((i * QuadsPerToken) & (QuadsOfOne - 1));
         int tokens = CausalLayout.Team / QuadsPerToken;
-        this.CopyRows<TPlatform>(place, this.token + i);
+        this.CopyRows<TPlatform>(place, this.token + i, this.xFirst + (i * this.xStep), this.duFirst + (i * this.duStep));
         if (tokens < 4)
         {
-            this.CopyRows<TPlatform>(place.SubView(CausalLayout.Team), this.token + i + tokens);
+            this.CopyRows<TPlatform>(
+                place.SubView(CausalLayout.Team), this.token + i + tokens, this.xFirst + ((i + tokens) * this.xStep),
+                this.duFirst + ((i + tokens) * this.duStep));
         }
     }
 
-    private void CopyRows<TPlatform>(ArrayView<WordQuad> place, int t)
+    private void CopyRows<TPlatform>(ArrayView<WordQuad> place, int t, int xIndex, int duIndex)
         where TPlatform : struct, IPlatform
     {
         bool isThere = t < this.limit;
-        int index = t * this.duStep;
-        TPlatform.Copy(ref place[0], this.x, t * this.xStep, isThere);
-        TPlatform.Copy(ref place[QuadsOfOne], this.du, index, isThere);
-        TPlatform.Copy(ref place[2 * QuadsOfOne], this.du, index + this.backward, (uint)(t - 3) < (uint)this.limit);
+        TPlatform.Copy(ref place[0], this.x, xIndex, isThere);
+        TPlatform.Copy(ref place[QuadsOfOne], this.forward, duIndex, isThere);
+        TPlatform.Copy(ref place[2 * QuadsOfOne], this.backward, duIndex - (3 * this.duStep), (uint)(t - 3) < (uint)this.limit);
     }
 }

@@ -39,6 +39,10 @@ internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts, TGate
 {
     private const int Team = LayerNormTeams.Team;
 
+    public static int GroupsPerProcessor => TGated.IsThere && Interop.SizeOf<TBranch>() < Interop.SizeOf<FloatQuad>() ? 4 : 0;
+
+    public static int ThreadsPerGroup => LayerNormTeams.BackwardTeams * Team;
+
     public void Execute<TPlatform>()
         where TPlatform : struct, IPlatform
     {
@@ -46,7 +50,13 @@ internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts, TGate
         ArrayView<FloatQuad> shared = SharedMemory.Allocate<FloatQuad>(2 * threads);
         int sample = split.Sample(Grid.IdxX), place = split.First(Grid.IdxX, sample), quads = columns / 4;
         long begin = split.Row(sample, place), end = begin + split.Count(place);
-        LayerNormRow<TStream, TBranch> next = this.Load(begin, end), afterNext = this.Load(begin + 1, end);
+        LayerNormRow<TStream, TBranch> next = default, afterNext = default;
+        if (!TGated.IsThere)
+        {
+            next = this.Load(begin, end);
+            afterNext = this.Load(begin + 1, end);
+        }
+
         ArrayView<TStream> factors = TStream.Of(scale).SubView(modulated != 0 ? (long)sample * scalePitch / 4 : 0);
         LayerNormFactors f = new()
         {
@@ -68,13 +78,18 @@ internal readonly struct LayerNormBackwardGroups<TStream, TBranch, TParts, TGate
         for (long t = begin; t < end; t += 2)
         {
             LayerNormRow<TStream, TBranch> first = next, second = afterNext;
-            next = this.Load(t + 2, end);
-            afterNext = this.Load(t + 3, end);
             LayerNormAddends<TStream, TBranch> firstAddends = default, secondAddends = default;
             if (TGated.IsThere)
             {
+                first = this.Load(t, end);
+                second = this.Load(t + 1, end);
                 firstAddends = this.LoadAddends(t, end);
                 secondAddends = this.LoadAddends(t + 1, end);
+            }
+            else
+            {
+                next = this.Load(t + 2, end);
+                afterNext = this.Load(t + 3, end);
             }
 
             FloatQuad sum = new(
