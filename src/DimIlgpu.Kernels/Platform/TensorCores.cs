@@ -40,6 +40,15 @@ internal static unsafe partial class TensorCores
         }
     }
 
+    /// <summary>Starts a copy of 8 bytes, both ends aligned to 8, to shared memory.</summary>
+    /// <param name="shared">Where it goes.</param>
+    /// <param name="source">The memory that is read.</param>
+    /// <param name="from">Bytes from there to what is read.</param>
+    /// <param name="count">Bytes that are read: 8, or 0 to write zeros.</param>
+    [IntrinsicImplementation]
+    public static void CopyPair(ref WordPair shared, ref WordPair source, long from, int count) =>
+        shared = count != 0 ? *(WordPair*)((byte*)Unsafe.AsPointer(ref source) + from) : default;
+
     /// <summary>Ends a group of copies, which may be empty.</summary>
     [IntrinsicImplementation]
     public static void CommitCopies()
@@ -129,6 +138,25 @@ internal static unsafe partial class TensorCores
     public static AccumulatorTile MultiplyTensorFloat32(AccumulatorTile c, OperandTile a, OperandTile b) =>
         Multiply(c, a, b, &DotTensorFloat32);
 
+    /// <summary>
+    /// Sums over each eight adjacent lanes, of which the first is a multiple of eight, of values whose last 13 bits do not
+    /// count: lane l receives that of token l % 4 for the lanes l / 8, of C where l / 4 is odd and of B where it is even.
+    /// </summary>
+    [IntrinsicImplementation]
+    public static FloatQuad AddEights(ScanSums sums)
+    {
+        ScanSums* all = WarpExchange.All(sums);
+        int lane = ILGPU.Warp.LaneIdx, place = (lane & 3) | (lane & 4);
+        FloatQuad sum = default;
+        for (int i = lane & ~7; i < (lane & ~7) + 8; i++)
+        {
+            FloatQuad one = ((FloatQuad*)(all + i))[place];
+            sum += new FloatQuad(Cut(one.X), Cut(one.Y), Cut(one.Z), Cut(one.W));
+        }
+
+        return sum;
+    }
+
     /// <summary>A pair of bfloat16, rounded to the nearest, ties to even.</summary>
     [IntrinsicImplementation]
     public static int RoundBFloat16(float low, float high) => BFloat16.RoundPair(low, high);
@@ -141,6 +169,8 @@ internal static unsafe partial class TensorCores
         int bits = BitConverter.SingleToInt32Bits(x);
         return float.IsNaN(x) ? 0x7fffffff : float.IsInfinity(x) ? bits : (bits + (1 << 12)) & ~dropped;
     }
+
+    private static float Cut(float x) => BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(x) & ~((1 << 13) - 1));
 
     private static float DotBFloat16(int a, int b) =>
         (BitConverter.Int32BitsToSingle(a << 16) * BitConverter.Int32BitsToSingle(b << 16)) +
