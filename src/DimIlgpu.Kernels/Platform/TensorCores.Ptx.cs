@@ -135,54 +135,6 @@ internal static unsafe partial class TensorCores
         }
     }
 
-    // Products with zeros and ones, which add up four lanes each and say in which column of the result a token goes. A lane
-    // then has two columns of four sums, one for each half of eight lanes: those of one token, and of B and C.
-    private static void PrintAddEights(PTXBackend backend, PTXCodeGenerator generator, Value value)
-    {
-        string[] sums = Arguments(generator, ((MethodCall)value)[0]), result = Results(generator, value);
-        Print(generator, "{ .reg .pred isOdd, isUpper, isSecond, isC; .reg .b32 lane, bit, even, odd; .reg .b32 one<4>, a<4>; .reg .f32 sum<16>, kept, sent");
-        Print(generator, "mov.u32 lane, %laneid");
-        Print(generator, "and.b32 bit, lane, 1");
-        Print(generator, "setp.ne.u32 isSecond, bit, 0");
-        Print(generator, "and.b32 bit, lane, 4");
-        Print(generator, "setp.ne.u32 isC, bit, 0");
-        Print(generator, "setp.ge.u32 isUpper, lane, 16");
-        Print(generator, "selp.b32 even, 0, 0x3f800000, isC");
-        Print(generator, "selp.b32 odd, 0x3f800000, 0, isC");
-        Print(generator, "selp.b32 one0, 0, even, isUpper");
-        Print(generator, "selp.b32 one1, 0, odd, isUpper");
-        Print(generator, "selp.b32 one2, even, 0, isUpper");
-        Print(generator, "selp.b32 one3, odd, 0, isUpper");
-        for (int i = 0; i < 8; i++)
-        {
-            // Tokens 0 and 2, and tokens 1 and 3, have one result.
-            int token = i % 4, to = 4 * ((i / 4 * 2) + (token % 2));
-            for (int j = 0; j < 4; j++)
-            {
-                Print(generator, string.Create(CultureInfo.InvariantCulture, $"mov.b32 a{j}, {sums[(4 * i) + j]}"));
-            }
-
-            string sum = string.Create(CultureInfo.InvariantCulture, $"{{sum{to}, sum{to + 1}, sum{to + 2}, sum{to + 3}}}");
-            string ones = token < 2 ? "{one0, one1}" : "{one2, one3}", before = token < 2 ? "{0f00000000, 0f00000000, 0f00000000, 0f00000000}" : sum;
-            Print(generator, $"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum}, {{a0, a1, a2, a3}}, {ones}, {before}");
-        }
-
-        // Rows and columns of the four in a result.
-        int[] order = [0, 2, 1, 3];
-        for (int j = 0; j < 4; j++)
-        {
-            int k = order[j];
-            Print(generator, string.Create(CultureInfo.InvariantCulture, $"selp.f32 sum{k}, sum{k + 4}, sum{k}, isSecond"));
-            Print(generator, string.Create(CultureInfo.InvariantCulture, $"selp.f32 sum{k + 8}, sum{k + 12}, sum{k + 8}, isSecond"));
-            Print(generator, string.Create(CultureInfo.InvariantCulture, $"selp.f32 kept, sum{k + 8}, sum{k}, isC"));
-            Print(generator, string.Create(CultureInfo.InvariantCulture, $"selp.f32 sent, sum{k}, sum{k + 8}, isC"));
-            Print(generator, "shfl.sync.bfly.b32 sent, sent, 4, 31, -1");
-            Print(generator, $"add.f32 {result[j]}, kept, sent");
-        }
-
-        generator.Builder.AppendLine("\t}");
-    }
-
     private static void PrintRoundBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
         MethodCall call = (MethodCall)value;

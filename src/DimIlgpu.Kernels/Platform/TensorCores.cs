@@ -138,25 +138,6 @@ internal static unsafe partial class TensorCores
     public static AccumulatorTile MultiplyTensorFloat32(AccumulatorTile c, OperandTile a, OperandTile b) =>
         Multiply(c, a, b, &DotTensorFloat32);
 
-    /// <summary>
-    /// Sums over each eight adjacent lanes, of which the first is a multiple of eight, of values whose last 13 bits do not
-    /// count: lane l receives that of token l % 4 for the lanes l / 8, of C where l / 4 is odd and of B where it is even.
-    /// </summary>
-    [IntrinsicImplementation]
-    public static FloatQuad AddEights(ScanSums sums)
-    {
-        ScanSums* all = WarpExchange.All(sums);
-        int lane = ILGPU.Warp.LaneIdx, place = (lane & 3) | (lane & 4);
-        FloatQuad sum = default;
-        for (int i = lane & ~7; i < (lane & ~7) + 8; i++)
-        {
-            FloatQuad one = ((FloatQuad*)(all + i))[place];
-            sum += new FloatQuad(Cut(one.X), Cut(one.Y), Cut(one.Z), Cut(one.W));
-        }
-
-        return sum;
-    }
-
     /// <summary>A pair of bfloat16, rounded to the nearest, ties to even.</summary>
     [IntrinsicImplementation]
     public static int RoundBFloat16(float low, float high) => BFloat16.RoundPair(low, high);
@@ -169,8 +150,6 @@ internal static unsafe partial class TensorCores
         int bits = BitConverter.SingleToInt32Bits(x);
         return float.IsNaN(x) ? 0x7fffffff : float.IsInfinity(x) ? bits : (bits + (1 << 12)) & ~dropped;
     }
-
-    private static float Cut(float x) => BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(x) & ~((1 << 13) - 1));
 
     private static float DotBFloat16(int a, int b) =>
         (BitConverter.Int32BitsToSingle(a << 16) * BitConverter.Int32BitsToSingle(b << 16)) +

@@ -172,6 +172,23 @@ internal struct ScanSums
         sent[28 * Pitch] = this.C3;
     }
 
+    /// <summary>Lays out those of B there and those of C where the thread's states were.</summary>
+    public readonly void ShareLent(ArrayView<FloatQuad> sent, ArrayView<FloatQuad> lent)
+    {
+        sent[0] = this.B0;
+        lent[0] = this.C0;
+        sent[32] = this.B1;
+        lent[ScanGroup.Threads] = this.C1;
+        sent[64] = this.B2;
+        lent[2 * ScanGroup.Threads] = this.C2;
+        sent[96] = this.B3;
+        lent[3 * ScanGroup.Threads] = this.C3;
+    }
+
+    /// <summary>The sum of eight adjacent ones from a multiple of eight on, of which eight threads each begin with another.</summary>
+    public static FloatQuad AddLanes(ArrayView<FloatQuad> memory, int begin) =>
+        (memory[begin] + memory[begin ^ 1] + (memory[begin ^ 2] + memory[begin ^ 3])) + (memory[begin ^ 4] + memory[begin ^ 5] + (memory[begin ^ 6] + memory[begin ^ 7]));
+
     /// <summary>The sum over eight threads of one place.</summary>
     public static FloatQuad AddLanes(ArrayView<FloatQuad> place) =>
         (place[0] + place[1] + (place[2] + place[3])) + (place[4] + place[5] + (place[6] + place[7]));

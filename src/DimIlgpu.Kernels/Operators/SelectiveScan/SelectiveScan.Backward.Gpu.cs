@@ -108,16 +108,13 @@ internal static class ScanBackwardLayout<TFour, TWidth, TMemory>
     /// <summary>Whether sums meet where states were kept, once those are read: four channels have no other room.</summary>
     public static bool IsLent => TMemory.IsShared & TWidth.Channels == 4;
 
-    /// <summary>Whether tensor cores add up dB and dC over eight lanes: to eleven bits, where what they come from has eight.</summary>
-    public static bool HasProducts => TMemory.IsShared & TFour.Pairs == 1;
-
     // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, where sums meet, and D. Then B
     // and C of the group by token, and of each thread dA, which would take registers.
     public static int Dy => Tile / 4 * 2 * Lanes;
 
     public static int Meeting => Dy + Lanes;
 
-    public static int SkipRate => Meeting + (IsLent ? 4 * Lanes : HasProducts ? 8 * Lanes : ScanSums.Length);
+    public static int SkipRate => Meeting + (IsLent ? 4 * Lanes : ScanSums.Length);
 
     public static int OfWarp => SkipRate + 8;
 
@@ -163,8 +160,6 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
 
     private static bool IsLent => ScanBackwardLayout<TFour, TWidth, TMemory>.IsLent;
 
-    private static bool HasProducts => ScanBackwardLayout<TFour, TWidth, TMemory>.HasProducts;
-
     private static bool IsNear => ScanBackwardLayout<TFour, TWidth, TMemory>.IsNear;
 
     private static int Dy => ScanBackwardLayout<TFour, TWidth, TMemory>.Dy;
@@ -198,7 +193,7 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
         // Views that start where this thread reads and writes: what is added to them below is constant.
         ArrayView<FloatQuad> mine = memory.SubView((warp * OfWarp) + slot), rates = memory.SubView(Rates + quad);
         ArrayView<FloatQuad> sent = memory.SubView((warp * OfWarp) + Meeting + (quad * Lanes) + slot);
-        ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (quad * ScanSums.Pitch) + slot);
+        ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (IsLent ? lane : (quad * ScanSums.Pitch) + slot));
         ArrayView<FloatQuad> metRates = memory.SubView((warp * OfWarp) + Meeting + (lane * ScanSums.Pitch));
         ArrayView<FloatQuad> slopes = memory.SubView(Slope + thread), kept = held.SubView(thread);
         ArrayView<WordPair> ahead = held.SubView(Places).Cast<WordPair>().SubView(TMemory.IsShared ? thread * TFour.Pairs : 0);
@@ -300,7 +295,6 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
                 }
 
                 owner.LoadSkip(kept.SubView(Skip));
-                FloatQuad total = HasProducts ? TensorCores.AddEights(sums) : default;
                 TPlatform.WarpBarrier();
                 ArrayView<float> met = IsLent
                     ? held.Cast<float>().SubView((((block * TWidth.Channels * Threads) + (warp * 32) + slot) * 4) + quad)
@@ -308,27 +302,35 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
                 ArrayView<float> metSlopes = own.SubView(4 * (Meeting + (IsLent ? 0 : 4 * Lanes)));
                 FloatQuad skip = owner.Store(
                     p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), met, IsLent ? 4 * Threads : Lanes, IsLent ? 32 : 4 * Lanes, metSlopes, mine[SkipRate]);
-                if (HasProducts)
+                TPlatform.WarpBarrier();
+                if (IsLent)
                 {
-                    owner.TakeCopies<TPlatform>(ahead);
-                    owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
-                    TPlatform.WarpBarrier();
-                    states[0] = total;
-                    owner.StoreSkip(kept.SubView(Skip), skip);
+                    sums.ShareLent(sentRates, states);
                 }
                 else
                 {
-                    TPlatform.WarpBarrier();
                     sums.Share(sentRates);
-                    if (TMemory.IsShared)
-                    {
-                        owner.TakeCopies<TPlatform>(ahead);
-                    }
+                }
 
-                    owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
+                if (TMemory.IsShared)
+                {
+                    owner.TakeCopies<TPlatform>(ahead);
+                }
+
+                owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
+                TPlatform.WarpBarrier();
+                owner.StoreSkip(kept.SubView(Skip), skip);
+                if (IsLent)
+                {
+                    // The places of ScanSums.Share: token, B or C, states.
+                    int row = ((lane & 4) == 0 ? (warp * OfWarp) + Meeting + ((lane >> 3) * 32) : Held + (((block * TWidth.Channels) + (lane >> 3)) * Threads) + (warp * 32)) + ((lane & 3) * 8);
+                    FloatQuad sum = ScanSums.AddLanes(memory, row + (lane & 7));
                     TPlatform.WarpBarrier();
+                    states[0] = sum;
+                }
+                else
+                {
                     states[0] = ScanSums.AddLanes(metRates);
-                    owner.StoreSkip(kept.SubView(Skip), skip);
                     TPlatform.WarpBarrier();
                 }
             }
@@ -348,9 +350,9 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
             TPlatform.Barrier();
             memory.SubView(Rates)[thread] = TFour.Widen(rate);
             ArrayView<FloatQuad> ofWarps = held.SubView((warp * TWidth.Channels * Threads) + lane);
-            FloatQuad rates16 = ofWarps[0] + ofWarps[32] + ofWarps[64] + ofWarps[96];
+            FloatQuad total = ofWarps[0] + ofWarps[32] + ofWarps[64] + ofWarps[96];
             TPlatform.Barrier();
-            this.StoreRates(place, p, rates16, thread);
+            this.StoreRates(place, p, total, thread);
         }
 
         sent[0] = kept[Skip];
@@ -446,8 +448,7 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
     private void StoreRates(ScanPlace place, int p, FloatQuad sum, int thread)
     {
         // The same places as ScanSums: token, B or C, states.
-        int token = p + (HasProducts ? ((thread >> 5) * 4) + (thread & 3) : thread >> 3);
-        int state = first + ((HasProducts ? (thread & 31) >> 3 : thread & 3) * 4), n = s.View.Layout.States;
+        int token = p + (thread >> 3), state = first + ((thread & 3) * 4), n = s.View.Layout.States;
         if (token < place.Length && state < n)
         {
             long at = ((place.Row(token) * Grid.DimX) + Grid.IdxX) * n;
