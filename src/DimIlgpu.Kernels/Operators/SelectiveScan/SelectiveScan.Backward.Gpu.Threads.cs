@@ -187,7 +187,8 @@ internal struct ScanSums
 
     /// <summary>The sum of eight adjacent ones from a multiple of eight on, of which eight threads each begin with another.</summary>
     public static FloatQuad AddLanes(ArrayView<FloatQuad> memory, int begin) =>
-        (memory[begin] + memory[begin ^ 1] + (memory[begin ^ 2] + memory[begin ^ 3])) + (memory[begin ^ 4] + memory[begin ^ 5] + (memory[begin ^ 6] + memory[begin ^ 7]));
+        (memory[begin] + memory[begin ^ 1] + (memory[begin ^ 2] + memory[begin ^ 3]))
+        + (memory[begin ^ 4] + memory[begin ^ 5] + (memory[begin ^ 6] + memory[begin ^ 7]));
 
     /// <summary>The sum over eight threads of one place.</summary>
     public static FloatQuad AddLanes(ArrayView<FloatQuad> place) =>
@@ -269,7 +270,7 @@ internal struct ScanOwner<TFour, TWidth>
     /// <summary>Loads the channels' dD so far, likewise.</summary>
     public void LoadSkip(ArrayView<FloatQuad> dD) => this.dD = dD[0];
 
-    /// <summary>Writes dD with the tokens that <see cref="Store(int, ArrayView{float}, ArrayView{float}, ArrayView{float}, int, int, ArrayView{float}, FloatQuad)"/> had.</summary>
+    /// <summary>Writes dD with the tokens that <see cref="Store(int, ArrayView{float}, ArrayView{float}, FloatQuad, FloatQuad, FloatQuad)"/> had.</summary>
     public readonly void StoreSkip(ArrayView<FloatQuad> dD, FloatQuad more) => dD[0] = this.dD + more;
 
     /// <summary>D of the channels, which the states before these added to du already.</summary>
@@ -295,13 +296,17 @@ internal struct ScanOwner<TFour, TWidth>
         Put(dys, 0, TFour.Widen(this.dy));
     }
 
-    /// <summary>du and dΔ of the token, from the sums of four states each that met; gives what it adds to dD.</summary>
-    public readonly FloatQuad Store(
-        int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met, int channel, int states, ArrayView<float> metSlopes, FloatQuad d)
+    /// <summary>The sum of what four threads left for one token of the four channels.</summary>
+    /// <param name="met">Where the first left it for the first.</param>
+    /// <param name="channel">From one channel to the next.</param>
+    /// <param name="thread">From one thread to the next.</param>
+    public static FloatQuad Meet(ArrayView<float> met, int channel, int thread) =>
+        Get(met, 0, channel) + Get(met, thread, channel) + Get(met, 2 * thread, channel) + Get(met, 3 * thread, channel);
+
+    /// <summary>du and dΔ of the token, from d(Δu) and the slopes; gives what it adds to dD.</summary>
+    public readonly FloatQuad Store(int p, ArrayView<float> tokens, ArrayView<float> dys, FloatQuad dx, FloatQuad slopes, FloatQuad d)
     {
         FloatQuad dt = Get(tokens, 0, Lanes), ut = Get(tokens, 4 * Lanes, Lanes), dyt = Get(dys, 0, Lanes);
-        FloatQuad dx = Get(met, 0, channel) + Get(met, states, channel) + Get(met, 2 * states, channel) + Get(met, 3 * states, channel);
-        FloatQuad slopes = Get(metSlopes, 0, Lanes) + Get(metSlopes, 4 * Lanes, Lanes) + Get(metSlopes, 8 * Lanes, Lanes) + Get(metSlopes, 12 * Lanes, Lanes);
         this.Store(this.s.Du, p, FloatQuad.Fma(d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
         this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
         return dyt * ut;

@@ -17,8 +17,12 @@ namespace DimIlgpu.Kernels;
 /// </para>
 /// <para>
 /// Four channels a thread take the fewest instructions a state. Three such groups share a multiprocessor; where that leaves
-/// many with fewer, groups of three channels a thread may fill them better. One channel a thread takes 29 KB of shared memory
-/// where the others take 45 and 48: for devices that have less.
+/// many with fewer, groups of three channels a thread may fill them better. One channel a thread takes 27 KB of shared memory
+/// where the others take 42 and 47: for devices that have less.
+/// </para>
+/// <para>
+/// What a thread needs again within a segment is in scratch memory here. <see cref="ScanBackwardWarps{TFour, TWidth}"/> has
+/// it in shared memory too.
 /// </para>
 /// </remarks>
 [KernelInstance(typeof(Float32Fours), typeof(FourChannels))]
@@ -51,7 +55,11 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
     }
 }
 
-/// <summary>CUDA: the same where a multiprocessor has shared memory for all that its groups keep.</summary>
+/// <summary>CUDA: the same where a multiprocessor has shared memory for all that three groups keep.</summary>
+/// <remarks>
+/// Nothing but operands and results then leaves the multiprocessor, and the tokens that owners need next are copied while the
+/// thread computes, into no register. Four channels of float32 a thread have no room.
+/// </remarks>
 [KernelInstance(typeof(Float32Fours), typeof(ThreeChannels))]
 [KernelInstance(typeof(BFloat16Fours), typeof(FourChannels))]
 [KernelInstance(typeof(BFloat16Fours), typeof(ThreeChannels))]
@@ -73,72 +81,6 @@ internal readonly struct ScanBackwardWarps<TFour, TWidth>(ScanAdjoint s, int fir
         new ScanBackwardBody<TFour, TWidth, SharedMemoryAlone>(s, first, blocks).Execute<CudaPlatform>(
             memory, memory.SubView(ScanBackwardLayout<TFour, TWidth, SharedMemoryAlone>.Length));
     }
-}
-
-/// <summary>Where a group of the backward pass keeps what it needs again within a segment, as a type argument.</summary>
-internal interface IScanMemory
-{
-    /// <summary>Whether in shared memory, where copies that nobody waits for can go too; otherwise in scratch memory.</summary>
-    static abstract bool IsShared { get; }
-}
-
-internal readonly struct ScratchMemory : IScanMemory
-{
-    public static bool IsShared => false;
-}
-
-internal readonly struct SharedMemoryAlone : IScanMemory
-{
-    public static bool IsShared => true;
-}
-
-/// <summary>The memory of a group of the backward pass, in fours of floats.</summary>
-internal static class ScanBackwardLayout<TFour, TWidth, TMemory>
-    where TFour : struct, IFour
-    where TWidth : struct, IScanWidth
-    where TMemory : struct, IScanMemory
-{
-    private const int Threads = ScanGroup.Threads;
-    private const int Warps = Threads / 32;
-    private const int Tile = ScanGroup.Tile;
-
-    /// <summary>Channels of a warp.</summary>
-    public static int Lanes => ScanColumns<TFour, TWidth>.Lanes;
-
-    /// <summary>Whether sums meet where states were kept, once those are read: four channels have no other room.</summary>
-    public static bool IsLent => TMemory.IsShared & TWidth.Channels == 4;
-
-    // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, where sums meet, and D. Then B
-    // and C of the group by token, and of each thread dA, which would take registers.
-    public static int Dy => Tile / 4 * 2 * Lanes;
-
-    public static int Meeting => Dy + Lanes;
-
-    public static int SkipRate => Meeting + (IsLent ? 4 * Lanes : ScanSums.Length);
-
-    public static int OfWarp => SkipRate + 8;
-
-    public static int Rates => Warps * OfWarp;
-
-    public static int Slope => Rates + (8 * Tile);
-
-    public static int NearPlaces => Slope + (TWidth.Channels * Threads);
-
-    /// <summary>Whether where a thread reads once in a segment is in shared memory although the states are not: four channels have no room left in 48 KB, and one channel is for devices of little.</summary>
-    public static bool IsNear => TWidth.Channels == 3 && !TMemory.IsShared;
-
-    /// <summary>What is always shared.</summary>
-    public static int Length => NearPlaces + (IsNear ? Threads : 0);
-
-    // Held: the states before each block by block, channel of the thread and thread; of each thread dD as an owner, and where
-    // it reads and writes once in a segment, or what is on its way to it. dB and dC by warp take the place of states that were
-    // read.
-    public static int Skip => Tile / 4 * TWidth.Channels * Threads;
-
-    public static int Places => Skip + Threads;
-
-    /// <summary>What is held in either memory.</summary>
-    public static int HeldLength => Places + (TMemory.IsShared ? 3 * TFour.Pairs * Threads / 2 : 2 * Threads);
 }
 
 /// <inheritdoc cref="ScanBackwardGroups{TFour, TWidth}"/>
@@ -299,9 +241,9 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
                 ArrayView<float> met = IsLent
                     ? held.Cast<float>().SubView((((block * TWidth.Channels * Threads) + (warp * 32) + slot) * 4) + quad)
                     : own.SubView(4 * Meeting);
-                ArrayView<float> metSlopes = own.SubView(4 * (Meeting + (IsLent ? 0 : 4 * Lanes)));
-                FloatQuad skip = owner.Store(
-                    p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), met, IsLent ? 4 * Threads : Lanes, IsLent ? 32 : 4 * Lanes, metSlopes, mine[SkipRate]);
+                FloatQuad dx = ScanOwner<TFour, TWidth>.Meet(met, IsLent ? 4 * Threads : Lanes, IsLent ? 32 : 4 * Lanes);
+                FloatQuad slope = ScanOwner<TFour, TWidth>.Meet(own.SubView(4 * (Meeting + (IsLent ? 0 : 4 * Lanes))), Lanes, 4 * Lanes);
+                FloatQuad skip = owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), dx, slope, mine[SkipRate]);
                 TPlatform.WarpBarrier();
                 if (IsLent)
                 {
@@ -323,8 +265,9 @@ internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s,
                 if (IsLent)
                 {
                     // The places of ScanSums.Share: token, B or C, states.
-                    int row = ((lane & 4) == 0 ? (warp * OfWarp) + Meeting + ((lane >> 3) * 32) : Held + (((block * TWidth.Channels) + (lane >> 3)) * Threads) + (warp * 32)) + ((lane & 3) * 8);
-                    FloatQuad sum = ScanSums.AddLanes(memory, row + (lane & 7));
+                    int ofB = (warp * OfWarp) + Meeting + ((lane >> 3) * 32);
+                    int ofC = Held + (((block * TWidth.Channels) + (lane >> 3)) * Threads) + (warp * 32);
+                    FloatQuad sum = ScanSums.AddLanes(memory, ((lane & 4) == 0 ? ofB : ofC) + ((lane & 3) * 8) + (lane & 7));
                     TPlatform.WarpBarrier();
                     states[0] = sum;
                 }
