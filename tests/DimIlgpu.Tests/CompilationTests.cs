@@ -139,9 +139,13 @@ public sealed partial class CompilationTests
     };
 
     // As the device would ask for it: a limit of registers is where spills come from.
-    private static KernelSpecialization Registers(string kernel) => Entries[kernel].Entry != "Groups"
-        ? KernelSpecialization.Empty
-        : (KernelSpecialization)typeof(KernelEntry).GetMethod(nameof(KernelEntry.Registers))!.MakeGenericMethod(Entries[kernel].Kernel).Invoke(null, null)!;
+    private static KernelSpecialization Registers(string kernel)
+    {
+        (Type type, string entry, _) = Entries[kernel];
+        string? name = entry == "Groups" ? nameof(KernelEntry.Registers) : entry == "Warps" ? nameof(KernelEntry.WarpRegisters) : null;
+        return name is null ? KernelSpecialization.Empty
+            : (KernelSpecialization)typeof(KernelEntry).GetMethod(name)!.MakeGenericMethod(type).Invoke(null, null)!;
+    }
 
     private static string Target(string kernel) =>
         (string?)Entries[kernel].Kernel.GetProperty(nameof(IWarpKernel.Target), BindingFlags.Public | BindingFlags.Static)?.GetValue(null) ?? "";
