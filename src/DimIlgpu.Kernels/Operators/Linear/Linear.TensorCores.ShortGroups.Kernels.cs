@@ -26,6 +26,10 @@ internal readonly struct LinearShortGroups<TRight, TEnd>(WarpOperand a, WarpOper
 
     public static string Target => TensorCores.GroupTarget;
 
+    public static int GroupsPerProcessor => 2;
+
+    public static int ThreadsPerGroup => Threads;
+
     public void Execute()
     {
         ArrayView<WordQuad> shared = SharedMemory.GetDynamic<WordQuad>();
