@@ -30,13 +30,6 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
     /// <summary>What sums start from: the bias where there is one, otherwise zeros.</summary>
     public AccumulatorTile First(int batch, int column)
     {
-        AccumulatorRow row = this.FirstRow(batch, column);
-        return new() { R0 = row, R1 = row, R2 = row, R3 = row };
-    }
-
-    /// <summary>The same for 16 rows.</summary>
-    public AccumulatorRow FirstRow(int batch, int column)
-    {
         AccumulatorRow row = default;
         if (start == LinearStart.Bias)
         {
@@ -56,7 +49,46 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
             };
         }
 
-        return row;
+        return new() { R0 = row, R1 = row, R2 = row, R3 = row };
+    }
+
+    /// <summary>The bias of a column of the 128 from <paramref name="column"/> on, for each thread another; 0 without one.</summary>
+    public float Bias(int batch, int column)
+    {
+        int own = column + (Group.IdxX % ShortSchedule.Side);
+        return start == LinearStart.Bias && own < width ? bias.Memory.View[(batch * bias.BatchStride) + own] : 0f;
+    }
+
+    /// <summary>Puts them where <see cref="FirstRow"/> finds them after a barrier.</summary>
+    public void KeepBias(ArrayView<WordQuad> shared, float own)
+    {
+        if (start == LinearStart.Bias && Group.IdxX < ShortSchedule.Side)
+        {
+            shared.Cast<float>()[Group.IdxX] = own;
+        }
+    }
+
+    /// <summary>What the sums of 64 columns start from.</summary>
+    /// <param name="shared">Where the biases of these are.</param>
+    public AccumulatorRow FirstRow(ArrayView<WordQuad> shared)
+    {
+        if (start != LinearStart.Bias)
+        {
+            return default;
+        }
+
+        ArrayView<FloatPair> pairs = shared.Cast<FloatPair>().SubView(Group.IdxX % 4);
+        return new()
+        {
+            C0 = BiasOf(pairs, 0, 64),
+            C1 = BiasOf(pairs, 8, 64),
+            C2 = BiasOf(pairs, 16, 64),
+            C3 = BiasOf(pairs, 24, 64),
+            C4 = BiasOf(pairs, 32, 64),
+            C5 = BiasOf(pairs, 40, 64),
+            C6 = BiasOf(pairs, 48, 64),
+            C7 = BiasOf(pairs, 56, 64),
+        };
     }
 
     /// <summary>Writes the sums whose first is at a row and a column, added to what is there if so asked, as <typeparamref name="TEnd"/> makes them.</summary>
