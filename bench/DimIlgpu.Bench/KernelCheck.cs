@@ -18,14 +18,16 @@ public static class KernelCheck
     /// <summary>Checks the products, the scan and the operators bound by memory, forward and backward; the last with the device's activations.</summary>
     /// <param name="device">Where to run.</param>
     public static IEnumerable<CheckedResult> Run(Device device) =>
-        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. ShortProduct(device, 2, 301, 264, 72),
+        [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. ShortProduct(device, 2, 301, 264, 72, LinearPlan.Short()),
             .. GroupProducts(device), .. Scan(device, 2, 300, 160),
             .. Scan(device, 2, 96, 192, width: 3, ElementType.BFloat16), .. Convolution(device), .. Convolution(device, chunk: 64),
             .. Norm(device), .. GatedNorm(device), .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
 
-    // What only large results choose by themselves: whole tiles, several to a group, and tiles in parts.
+    // What only large results choose by themselves: whole tiles, several to a group, and tiles in parts; short reductions; thin gradients.
     private static IEnumerable<CheckedResult> GroupProducts(Device device) => device.HasWarpGroups && device.MatrixPrecision == MatrixPrecision.BFloat16
-        ? new LinearPlan[] { new(LinearTile.Groups, int.MaxValue, 1), new(LinearTile.Groups, 3, 4) }.SelectMany(plan => Products(device, 530, 400, 584, 2, plan))
+        ? [.. Products(device, 530, 400, 584, 2, new(LinearTile.Groups, int.MaxValue, 1)), .. Products(device, 530, 400, 584, 2, new(LinearTile.Groups, 3, 4)),
+            .. ShortProduct(device, 2, 301, 264, 72, LinearPlan.Short(groups: true)), .. ShortProduct(device, 2, 4100, 1000, 104, LinearPlan.Short(1, groups: true)),
+            .. Products(device, 1030, 400, 72, 2, new(LinearTile.Thin, 0, 3)), .. Products(device, 4100, 104, 1000, 2, new(LinearTile.Thin, 0, 11))]
         : [];
 
     private static CheckedResult[] Products(Device device, int m, int n, int k, int batch, LinearPlan? plan = null)
@@ -66,7 +68,7 @@ public static class KernelCheck
     }
 
     // What only results of many tiles choose by themselves.
-    private static CheckedResult[] ShortProduct(Device device, int batch, int m, int n, int k)
+    private static CheckedResult[] ShortProduct(Device device, int batch, int m, int n, int k, LinearPlan plan)
     {
         const ElementType Type = ElementType.BFloat16;
         if (device.MatrixPrecision != MatrixPrecision.BFloat16)
@@ -78,16 +80,16 @@ public static class KernelCheck
         double[] x = Random(5, batch * m * k, Type), w = Random(6, batch * n * k, Type), bias = Random(7, batch * n), dy = Random(8, batch * m * n, Type);
         Tensor xs = Upload(arena, x, k, Type), ws = Upload(arena, w, k, Type), dys = Upload(arena, dy, n, Type);
         Tensor y = Poisoned(arena, dys.Shape, Type), soft = Poisoned(arena, dys.Shape, Type), biases = Upload(arena, bias, n);
-        LinearTensorCores.Forward(device, xs, ws, biases, y, batch, plan: LinearPlan.Short());
-        LinearTensorCores.Forward(device, xs, ws, biases, soft, batch, Activation.Softplus, LinearPlan.Short());
+        LinearTensorCores.Forward(device, xs, ws, biases, y, batch, plan: plan);
+        LinearTensorCores.Forward(device, xs, ws, biases, soft, batch, Activation.Softplus, plan);
 
         // The gradient of another product's input, for here the reduction is over the result's columns: n of it must be short.
         Tensor inner = Upload(arena, dy[..(batch * m * 104)], 104, Type), weight = Upload(arena, w[..(batch * 104 * k)], k, Type);
         Tensor dx = Poisoned(arena, xs.Shape, Type);
-        LinearTensorCores.Backward(device, xs, weight, inner, new(dx, Add: false), null, batch, LinearPlan.Short());
+        LinearTensorCores.Backward(device, xs, weight, inner, new(dx, Add: false), null, batch, plan);
         double[] sums = LinearReference.Forward(x, w, bias, batch, m, n, k);
         double[] gradient = LinearReference.Adjoint(x, w[..(batch * 104 * k)], dy[..(batch * m * 104)], batch, m, 104, k)[0];
-        string name = $"short linear {batch}×{m}×{n}×{k}";
+        string name = $"short linear {batch}×{m}×{n}×{k}{(plan.Tile == LinearTile.Groups ? " by groups" : "")}";
         return
         [
             Compare($"{name} y", y, sums), Compare($"{name} softplus", soft, [.. sums.Select(SoftplusReference.Of)]), Compare($"{name} dX", dx, gradient),

@@ -45,7 +45,7 @@ internal static class KernelEntry
             ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)
             : KernelSpecialization.Empty;
 
-    /// <inheritdoc cref="Registers{TKernel}"/>
+    /// <summary>The same of a kernel of warps.</summary>
     public static KernelSpecialization WarpRegisters<TKernel>()
         where TKernel : struct, IWarpKernel => TKernel.GroupsPerProcessor > 0
             ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)
