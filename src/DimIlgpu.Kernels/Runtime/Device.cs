@@ -100,7 +100,7 @@ public sealed partial class Device : IDisposable
     /// <summary>Whether products run on tensor cores.</summary>
     internal bool HasTensorCores => this.MatrixPrecision != MatrixPrecision.Float32 && this.Kind != DeviceKind.OpenCl;
 
-    /// <summary>Whether bfloat16 products may choose <see cref="LinearGroups{TLeft, TRight, TEnd}"/>, PTX of that one chip.</summary>
+    /// <summary>Whether bfloat16 products may choose <see cref="LinearGroups{TLeft, TRight, TTile, TEnd}"/>, PTX of that one chip.</summary>
     internal bool HasWarpGroups => this.Accelerator is CudaAccelerator { Architecture: { Major: 9, Minor: 0 } };
 
     /// <summary>Whether the device is a planned one (<see cref="Plan"/>), which computes nothing.</summary>
