@@ -139,9 +139,15 @@ public sealed partial class CompilationTests
     };
 
     // As the device would ask for it: a limit of registers is where spills come from.
-    private static KernelSpecialization Registers(string kernel) => Entries[kernel].Entry != "Groups"
-        ? KernelSpecialization.Empty
-        : (KernelSpecialization)typeof(KernelEntry).GetMethod(nameof(KernelEntry.Registers))!.MakeGenericMethod(Entries[kernel].Kernel).Invoke(null, null)!;
+    private static KernelSpecialization Registers(string kernel) => Entries[kernel].Entry switch
+    {
+        "Groups" => Registers(kernel, nameof(KernelEntry.Registers)),
+        "Warps" => Registers(kernel, nameof(KernelEntry.WarpRegisters)),
+        _ => KernelSpecialization.Empty,
+    };
+
+    private static KernelSpecialization Registers(string kernel, string method) =>
+        (KernelSpecialization)typeof(KernelEntry).GetMethod(method)!.MakeGenericMethod(Entries[kernel].Kernel).Invoke(null, null)!;
 
     private static string Target(string kernel) =>
         (string?)Entries[kernel].Kernel.GetProperty(nameof(IWarpKernel.Target), BindingFlags.Public | BindingFlags.Static)?.GetValue(null) ?? "";

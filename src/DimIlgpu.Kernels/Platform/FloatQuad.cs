@@ -76,6 +76,11 @@ internal struct FloatQuad : IStored<FloatQuad, FloatQuad>, IAdditionOperators<Fl
     public static FloatQuad Softplus(FloatQuad x) => new(
         SpecialFunctions.Softplus(x.X), SpecialFunctions.Softplus(x.Y), SpecialFunctions.Softplus(x.Z), SpecialFunctions.Softplus(x.W));
 
+    /// <summary>ln(1 + e^x), where it is rounded to bfloat16 next.</summary>
+    public static FloatQuad NarrowSoftplus(FloatQuad x) => new(
+        SpecialFunctions.NarrowSoftplus(x.X), SpecialFunctions.NarrowSoftplus(x.Y), SpecialFunctions.NarrowSoftplus(x.Z),
+        SpecialFunctions.NarrowSoftplus(x.W));
+
     /// <summary>The slope of softplus by its result: 1 − e^−y.</summary>
     public static FloatQuad SoftplusSlope(FloatQuad y) => Of(1f) - Exp2(-SpecialFunctions.LogTwoE, y);
 }

@@ -45,6 +45,12 @@ internal static class KernelEntry
             ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)
             : KernelSpecialization.Empty;
 
+    /// <summary>The same of a kernel of warps.</summary>
+    public static KernelSpecialization WarpRegisters<TKernel>()
+        where TKernel : struct, IWarpKernel => TKernel.GroupsPerProcessor > 0
+            ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)
+            : KernelSpecialization.Empty;
+
     /// <summary>CUDA: the kernel lays out its own work over warps.</summary>
     public static void Warps<TKernel>(TKernel kernel)
         where TKernel : struct, IWarpKernel => kernel.Execute();

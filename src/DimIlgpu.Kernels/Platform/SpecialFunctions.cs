@@ -57,6 +57,17 @@ internal static class SpecialFunctions
         return XMath.Max(x, 0f) + ((p * (z * z)) + z);
     }
 
+    /// <summary>The same within 2^−14 of the result, which is 1/32 of what rounding it to bfloat16 may add: half as many terms.</summary>
+    public static float NarrowSoftplus(float x)
+    {
+        float z = Exp2(MathF.Abs(x) * -LogTwoE);
+        float p = (4.13473017e-2f * z) - 1.57427206e-1f;
+        p = (p * z) + 3.06300929e-1f;
+        p = (p * z) - 4.96977805e-1f;
+        p = (p * z) + 9.99943278e-1f;
+        return (p * z) + XMath.Max(x, 0f);
+    }
+
     /// <summary>Tells ILGPU what to print for each back end.</summary>
     public static void Register(IntrinsicImplementationManager manager)
     {

@@ -50,6 +50,20 @@ public sealed class LinearPlanTests
         Assert.Equal(new LinearPlan(LinearTile.Large, 132, 4), plan);
     }
 
+    // dt_proj's and x_proj's: six tiles for each of two weights, eleven parts of which make one round.
+    [Theory]
+    [InlineData(2304, 72)]
+    [InlineData(104, 2304)]
+    public void Parts_of_thin_gradients_fill_one_round(int m, int n)
+    {
+        Assert.True(LinearPlan.PaysToBeThin(m, n, 256));
+        LinearPlan plan = LinearPlan.Thin(m, n, 256, 2);
+        Assert.Equal(new LinearPlan(LinearTile.Thin, 0, 11), plan);
+        WarpSchedule schedule = WarpSchedule.For<ThinTile>(2304, Math.Min(m, n), 2, 256, plan);
+        Assert.Equal(132, schedule.Pieces);
+        Assert.Equal(12 * 256, Enumerable.Range(0, schedule.Pieces).Sum(i => schedule.Piece(i).Steps));
+    }
+
     [Fact]
     public void A_device_with_little_shared_memory_gets_small_tiles() =>
         Assert.Equal(LinearTile.Small, LinearPlan.For(16384, 4608, 18, 1, LinearTile.Small).Tile);

@@ -128,6 +128,24 @@ public sealed class LinearPrecisionTests
         Check_stored(kind, "x w y", 1, 130, 40, 24, LinearPlan.Short());
     }
 
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(GroupKinds))]
+    public void Warp_groups_walk_along_the_rows_too(TestDevice kind)
+    {
+        Check_stored(kind, "x w y", 1, 300, 104, 72, LinearPlan.Short(1, groups: true));
+        Check_stored(kind, "x w y", 2, 300, 72, 104, LinearPlan.Short(2, groups: true));
+        Check_stored(kind, "x w y", 1, 130, 200, 40, LinearPlan.Short(groups: true));
+    }
+
+    // A gradient with few columns and one with few rows; parts of two steps and one, of one step each, and a single one; more
+    // than a tile's rows.
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(GroupKinds))]
+    public void Thin_gradients_are_added_up_from_parts(TestDevice kind)
+    {
+        Check_stored(kind, "x w y", 2, 150, 136, 72, new LinearPlan(LinearTile.Thin, 0, 2));
+        Check_stored(kind, "x w y", 1, 150, 20, 400, new LinearPlan(LinearTile.Thin, 0, 3));
+        Check_stored(kind, "w y", 1, 70, 104, 33, new LinearPlan(LinearTile.Thin, 0, 1));
+    }
+
     // The columns beside a view are not numbers: one that is read would show. Chunks of the first view can be read and
     // written in place, those of the second cannot.
     [Theory(SkipTestWithoutData = true), MemberData(nameof(BFloat16Kinds))]

@@ -11,6 +11,9 @@ internal interface ISumsEnd
 
     /// <summary>The elements of the result.</summary>
     static abstract FloatQuad Of(FloatQuad sums);
+
+    /// <summary>The elements of a result that is rounded to bfloat16 next.</summary>
+    static abstract FloatQuad OfNarrow(FloatQuad sums);
 }
 
 /// <summary>They are stored as they are.</summary>
@@ -19,6 +22,8 @@ internal readonly struct PlainEnd : ISumsEnd
     public static bool Adds => true;
 
     public static FloatQuad Of(FloatQuad sums) => sums;
+
+    public static FloatQuad OfNarrow(FloatQuad sums) => sums;
 }
 
 /// <summary>ln(1 + e^x) of them is stored.</summary>
@@ -27,6 +32,8 @@ internal readonly struct SoftplusEnd : ISumsEnd
     public static bool Adds => false;
 
     public static FloatQuad Of(FloatQuad sums) => FloatQuad.Softplus(sums);
+
+    public static FloatQuad OfNarrow(FloatQuad sums) => FloatQuad.NarrowSoftplus(sums);
 }
 
 /// <summary>Where sums go: C (M, N) for each of the batch, or, for parts, memory in the order of the threads.</summary>
@@ -109,6 +116,54 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         quads[at + (7 * gap)] = sums.C7;
     }
 
+    /// <summary>Writes the eights of 16 rows of a part whose first columns exist.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="row">Which 16 rows.</param>
+    /// <param name="column">The first column.</param>
+    /// <param name="sums">The sums.</param>
+    public void KeepThin(int part, int row, int column, AccumulatorRow sums)
+    {
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>().SubView(Place<ThinTile>(part, row));
+        KeepEight(quads, 0, n - column, sums.C0);
+        KeepEight(quads, 1, n - column, sums.C1);
+        KeepEight(quads, 2, n - column, sums.C2);
+        KeepEight(quads, 3, n - column, sums.C3);
+        KeepEight(quads, 4, n - column, sums.C4);
+        KeepEight(quads, 5, n - column, sums.C5);
+        KeepEight(quads, 6, n - column, sums.C6);
+        KeepEight(quads, 7, n - column, sums.C7);
+    }
+
+    /// <summary>Adds up, over all parts of a tile in order, this thread's two rows and two columns of 16 rows × 8 columns, and stores them.</summary>
+    /// <param name="whole">The tile.</param>
+    /// <param name="first">Its first part.</param>
+    /// <param name="count">How many there are.</param>
+    /// <param name="row">Which 16 rows.</param>
+    /// <param name="eight">Which 8 columns of them.</param>
+    public void FoldThin(WarpPiece whole, int first, int count, int row, int eight)
+    {
+        int warp = Group.IdxX / TensorCores.Warp, lane = Group.IdxX % TensorCores.Warp;
+        int column = ThinTile.Column(warp, row) + (8 * eight);
+        if (column >= n)
+        {
+            return;
+        }
+
+        int gap = PartLength<ThinTile>() / 4;
+        ArrayView<FloatQuad> quads = parts.View.Cast<FloatQuad>().SubView(Place<ThinTile>(first, row) + (eight * ThinTile.Threads));
+        FloatQuad sum = quads[0];
+        for (int part = 1; part < count; part++)
+        {
+            sum += quads[part * gap];
+        }
+
+        int at = (whole.Row * ThinTile.WarpRows * TensorCores.Side) + ThinTile.Row(warp, row) + (lane / 4), pair = column + (2 * (lane % 4));
+        this.StoreOne(whole.Batch, at, pair, sum.X);
+        this.StoreOne(whole.Batch, at, pair + 1, sum.Y);
+        this.StoreOne(whole.Batch, at + 8, pair, sum.Z);
+        this.StoreOne(whole.Batch, at + 8, pair + 1, sum.W);
+    }
+
     /// <summary>Rows of C from one on, at most the 16 of a warp.</summary>
     public int RowsFrom(int row) => Math.Min(m - row, 16);
 
@@ -159,6 +214,24 @@ internal readonly struct LinearPieces(int m, int n, Matrix bias, Matrix c, int s
         {
             this.StoreFew<TEnd>(at, n - column, first);
             this.StoreFew<TEnd>(at + 4, n - column - 4, second);
+        }
+    }
+
+    // C may lie either way: four adjacent lanes have two of its sectors together, or eight that are four apart.
+    private void StoreOne(int batch, int row, int column, float sum)
+    {
+        if (row < m && column < n)
+        {
+            long at = (batch * c.BatchStride) + (row * c.RowStride) + (column * c.ColumnStride);
+            ThreadLane.Store(c.Memory, at, new(start == LinearStart.Add ? sum + ThreadLane.Read(c.Memory, at) : sum));
+        }
+    }
+
+    private static void KeepEight(ArrayView<FloatQuad> quads, int eight, int left, FloatQuad sums)
+    {
+        if (8 * eight < left)
+        {
+            quads[eight * ThinTile.Threads] = sums;
         }
     }
 

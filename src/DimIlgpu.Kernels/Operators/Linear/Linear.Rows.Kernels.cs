@@ -52,6 +52,45 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
         return new() { R0 = row, R1 = row, R2 = row, R3 = row };
     }
 
+    /// <summary>The bias of a column of the 128 from <paramref name="column"/> on, for each thread another; 0 without one.</summary>
+    public float Bias(int batch, int column)
+    {
+        int own = column + (Group.IdxX % ShortSchedule.Side);
+        return start == LinearStart.Bias && own < width ? bias.Memory.View[(batch * bias.BatchStride) + own] : 0f;
+    }
+
+    /// <summary>Puts them where <see cref="FirstRow"/> finds them after a barrier.</summary>
+    public void KeepBias(ArrayView<WordQuad> shared, float own)
+    {
+        if (start == LinearStart.Bias && Group.IdxX < ShortSchedule.Side)
+        {
+            shared.Cast<float>()[Group.IdxX] = own;
+        }
+    }
+
+    /// <summary>What the sums of 64 columns start from.</summary>
+    /// <param name="shared">Where the biases of these are.</param>
+    public AccumulatorRow FirstRow(ArrayView<WordQuad> shared)
+    {
+        if (start != LinearStart.Bias)
+        {
+            return default;
+        }
+
+        ArrayView<FloatPair> pairs = shared.Cast<FloatPair>().SubView(Group.IdxX % 4);
+        return new()
+        {
+            C0 = BiasOf(pairs, 0, 64),
+            C1 = BiasOf(pairs, 8, 64),
+            C2 = BiasOf(pairs, 16, 64),
+            C3 = BiasOf(pairs, 24, 64),
+            C4 = BiasOf(pairs, 32, 64),
+            C5 = BiasOf(pairs, 40, 64),
+            C6 = BiasOf(pairs, 48, 64),
+            C7 = BiasOf(pairs, 56, 64),
+        };
+    }
+
     /// <summary>Writes the sums whose first is at a row and a column, added to what is there if so asked, as <typeparamref name="TEnd"/> makes them.</summary>
     /// <param name="stage">The warp's shared memory.</param>
     /// <param name="sums">The sums.</param>
@@ -93,6 +132,60 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
         Unstage(evens.SubView(32 * RowChunks), odds.SubView(32 * RowChunks), to, 32, pitch, left);
     }
 
+    /// <summary>Writes 16 rows of 128 sums likewise: what a warp has of the 64 × 128 of four warps.</summary>
+    /// <param name="stage">The warp's shared memory, half of <see cref="StageChunks"/>.</param>
+    /// <param name="left">The first 64 of the rows.</param>
+    /// <param name="right">The others.</param>
+    /// <param name="batch">Which of the batch.</param>
+    /// <param name="m">The row.</param>
+    /// <param name="n">The column.</param>
+    public void Store<TEnd>(ArrayView<WordQuad> stage, AccumulatorRow left, AccumulatorRow right, int batch, int m, int n)
+        where TEnd : struct, ISumsEnd
+    {
+        int lane = Group.IdxX % TensorCores.Warp, row = lane / RowChunks, chunk = lane % RowChunks;
+        int pitch = (int)(c.RowStride / 8);
+        int even = (row * RowChunks) + (chunk ^ row), odd = ((row + RowsAtOnce) * RowChunks) + (chunk ^ (row + RowsAtOnce));
+
+        // Rows from the thread's first on that have its chunk, in either half.
+        int down = height - m - row, ofLeft = n + (8 * chunk) < width ? down : 0, ofRight = n + TensorCores.Side + (8 * chunk) < width ? down : 0;
+        long at = ofLeft > 0 ? (((batch * c.BatchStride) + (m * c.RowStride) + n) / 8) + ((long)row * pitch) + chunk : 0;
+        ArrayView<WordQuad> to = c.Memory.Halves.Cast<WordQuad>().SubView(at);
+        int upper = lane / 4, own = (lane % 4) + (4 * upper);
+        ArrayView<int> pairs = stage.Cast<int>().SubView(upper * RowWords);
+        if (TEnd.Adds && start == LinearStart.Add)
+        {
+            Fetch(stage, to, even, 0, pitch, ofLeft);
+            Fetch(stage, to, odd, RowsAtOnce * pitch, pitch, ofLeft - RowsAtOnce);
+            Fetch(stage, to, even + (16 * RowChunks), RowChunks, pitch, ofRight);
+            Fetch(stage, to, odd + (16 * RowChunks), RowChunks + (RowsAtOnce * pitch), pitch, ofRight - RowsAtOnce);
+            TensorCores.CommitCopies();
+            TensorCores.AwaitCopies(0);
+            Warp.Barrier();
+        }
+
+        this.Stage<TEnd>(pairs, own, left);
+        this.Stage<TEnd>(pairs.SubView(16 * RowWords), own, right);
+        Warp.Barrier();
+        ArrayView<WordQuad> evens = stage.SubView(even), odds = stage.SubView(odd);
+        const int gap = 2 * RowsAtOnce * RowChunks, half = 16 * RowChunks;
+        WordQuad left0 = evens[0], left4 = odds[0], left8 = evens[gap], left12 = odds[gap];
+        WordQuad right0 = evens[half], right4 = odds[half], right8 = evens[half + gap], right12 = odds[half + gap];
+        ArrayView<WordQuad> beside = to.SubView(ofRight > 0 ? RowChunks : 0);
+        Put(to, 0, pitch, left0, ofLeft);
+        Put(beside, 0, pitch, right0, ofRight);
+        Put(to, 4, pitch, left4, ofLeft);
+        Put(beside, 4, pitch, right4, ofRight);
+        Put(to, 8, pitch, left8, ofLeft);
+        Put(beside, 8, pitch, right8, ofRight);
+        Put(to, 12, pitch, left12, ofLeft);
+        Put(beside, 12, pitch, right12, ofRight);
+    }
+
+    // Every eighth row of 16, as it is there.
+    private static void Fetch(ArrayView<WordQuad> stage, ArrayView<WordQuad> to, int at, int from, int pitch, int left) => TensorCores.Copy(
+        ref stage[at], 2 * RowsAtOnce * RowChunks, ref to[0], 16L * from, 2 * RowsAtOnce * 16 * pitch,
+        OperandCursor.Bits(left, 2 * RowsAtOnce), 0, 2);
+
     // 32 rows, all of which are read before the first is written: the compiler moves no read above a write.
     private static void Unstage(ArrayView<WordQuad> evens, ArrayView<WordQuad> odds, ArrayView<WordQuad> to, int first, int pitch, int left)
     {
@@ -126,7 +219,7 @@ internal readonly struct LinearRows(int height, int width, Matrix bias, Matrix c
             sums = LinearSums.Add(sums, Staged(rows, own));
         }
 
-        sums = LinearSums.End<TEnd>(sums);
+        sums = LinearSums.EndNarrow<TEnd>(sums);
         Stage(rows, own, sums.C0);
         Stage(rows, own ^ 4, sums.C1);
         Stage(rows, own ^ 8, sums.C2);

@@ -88,6 +88,20 @@ internal readonly struct LinearSums(
         C7 = TEnd.Of(sums.C7),
     };
 
+    /// <summary>What is stored of them in bfloat16.</summary>
+    public static AccumulatorRow EndNarrow<TEnd>(AccumulatorRow sums)
+        where TEnd : struct, ISumsEnd => new()
+    {
+        C0 = TEnd.OfNarrow(sums.C0),
+        C1 = TEnd.OfNarrow(sums.C1),
+        C2 = TEnd.OfNarrow(sums.C2),
+        C3 = TEnd.OfNarrow(sums.C3),
+        C4 = TEnd.OfNarrow(sums.C4),
+        C5 = TEnd.OfNarrow(sums.C5),
+        C6 = TEnd.OfNarrow(sums.C6),
+        C7 = TEnd.OfNarrow(sums.C7),
+    };
+
     private static WordQuad Upper(FloatQuad c0, FloatQuad c1, FloatQuad c2, FloatQuad c3) => new()
     {
         X = TensorCores.RoundBFloat16(c0.X, c0.Y),

@@ -28,7 +28,8 @@ internal readonly record struct LinearPlan(LinearTile Tile, int Whole, int Parts
 
     /// <summary>For a reduction of at most two steps: rows of tiles are walked along in runs, see <see cref="LinearShort{TRight, TEnd}"/>.</summary>
     /// <param name="runs">Runs of a row; 0 for what the device has room for, which changes no sum.</param>
-    public static LinearPlan Short(int runs = 0) => new(LinearTile.Small, Whole: runs, Parts: 0);
+    /// <param name="groups">Whether four warps multiply together, which only Hopper can.</param>
+    public static LinearPlan Short(int runs = 0, bool groups = false) => new(groups ? LinearTile.Groups : LinearTile.Small, Whole: runs, Parts: 0);
 
     /// <summary>Whether it is <see cref="Short"/>.</summary>
     public bool IsShort => this.Parts == 0;
@@ -36,6 +37,17 @@ internal readonly record struct LinearPlan(LinearTile Tile, int Whole, int Parts
     /// <summary>Whether a result of m × n in bfloat16, whose left operand lies along the reduction, is so large that <see cref="Short"/> pays.</summary>
     public static bool PaysToBeShort(int m, int n, int batch) =>
         WarpSchedule.Tiles<SmallTile>(m, n, batch) >= 4 * SmallTile.Together * Multiprocessors;
+
+    /// <summary>Whether a result of m × n fits one thin tile's width and its operands are so long that reading them once counts.</summary>
+    public static bool PaysToBeThin(int m, int n, int steps) =>
+        Math.Min(m, n) <= ThinTile.MostColumns && Math.Max(m, n) >= 2 * ThinTile.WarpRows * TensorCores.Side && steps >= 64;
+
+    /// <summary>All tiles in as many parts as make one round.</summary>
+    public static LinearPlan Thin(int m, int n, int steps, int batch)
+    {
+        int tiles = WarpSchedule.Tiles<ThinTile>(Math.Max(m, n), Math.Min(m, n), batch);
+        return new(LinearTile.Thin, 0, Math.Clamp(Multiprocessors / tiles, 1, Math.Max(1, steps / FewestSteps)));
+    }
 
     /// <summary>The plan for a result of m × n, for each of the batch, with tiles up to <paramref name="largest"/>.</summary>
     public static LinearPlan For(int m, int n, int steps, int batch, LinearTile largest)
@@ -99,6 +111,9 @@ internal enum LinearTile
 
     /// <summary><see cref="GroupTile"/>.</summary>
     Groups,
+
+    /// <summary><see cref="ThinTile"/>.</summary>
+    Thin,
 }
 
 /// <summary>A tile of the result: a group's work, of which a thread has some parts of 16 × 64 with its warp.</summary>
@@ -162,24 +177,68 @@ internal readonly struct SmallTile : IWarpTile
     public static int Column(int warp, int part) => warp % WarpColumns * TensorCores.Side;
 }
 
-/// <summary>256 × 192 by two times four warps, alone on a multiprocessor of Hopper: a width that divides those of DiM-S, B and XL.</summary>
-internal readonly struct GroupTile : IWarpTile
+/// <summary>A tile of two times four warps that <c>wgmma</c> computes, alone on a multiprocessor of Hopper.</summary>
+internal interface IGroupTile : IWarpTile
 {
-    /// <summary>Rows.</summary>
-    public const int Height = 2 * TensorCores.GroupRows;
+    /// <summary>Columns that are multiplied.</summary>
+    static abstract int Columns { get; }
 
-    public static int WarpRows => Height / TensorCores.Side;
+    /// <summary>Steps in shared memory: two copied ahead, the others multiplied.</summary>
+    static abstract int Stages { get; }
 
-    public static int WarpColumns => TensorCores.GroupColumns / TensorCores.Side;
+    /// <summary>Whether tiles are always computed in parts, if only in one, which a pass of their own adds up.</summary>
+    static abstract bool IsThin { get; }
+}
+
+/// <summary>256 × 192: a width that divides those of DiM-S, B and XL.</summary>
+internal readonly struct GroupTile : IGroupTile
+{
+    public static int WarpRows => 4;
+
+    public static int WarpColumns => 3;
 
     public static int Threads => 2 * TensorCores.GroupWarps * TensorCores.Warp;
 
-    public static int Parts => 2 * WarpColumns;
+    public static int Parts => WarpRows * WarpColumns / 2;
 
     public static int Together => 1;
 
+    public static int Columns => WarpColumns * TensorCores.Side;
+
+    public static int Stages => 4;
+
+    public static bool IsThin => false;
+
     public static int Row(int warp, int part) =>
-        (warp / TensorCores.GroupWarps * TensorCores.GroupRows) + (part / WarpColumns * TensorCores.Side) + (warp % TensorCores.GroupWarps * 16);
+        (((warp / TensorCores.GroupWarps * WarpRows / 2) + (part / WarpColumns)) * TensorCores.Side) + (warp % TensorCores.GroupWarps * 16);
+
+    public static int Column(int warp, int part) => part % WarpColumns * TensorCores.Side;
+}
+
+/// <summary>384 rows and all columns of a result that has few, such as a gradient of x_proj or dt_proj: six times as many rows ask for the narrow operand.</summary>
+internal readonly struct ThinTile : IGroupTile
+{
+    /// <summary>The most columns: those of x_proj in DiM-XL.</summary>
+    public const int MostColumns = 104;
+
+    public static int WarpRows => 6;
+
+    public static int WarpColumns => 2;
+
+    public static int Threads => 2 * TensorCores.GroupWarps * TensorCores.Warp;
+
+    public static int Parts => WarpRows * WarpColumns / 2;
+
+    public static int Together => 1;
+
+    public static int Columns => MostColumns;
+
+    public static int Stages => 3;
+
+    public static bool IsThin => true;
+
+    public static int Row(int warp, int part) =>
+        (((warp / TensorCores.GroupWarps * WarpRows / 2) + (part / WarpColumns)) * TensorCores.Side) + (warp % TensorCores.GroupWarps * 16);
 
     public static int Column(int warp, int part) => part % WarpColumns * TensorCores.Side;
 }

@@ -110,14 +110,21 @@ internal static class LinearTensorCores
             && steps <= LinearShort<TRight, TEnd>.MostSteps && LinearRows.Takes(c.Tensor, Target(m, c), Shift(bias));
         if (canBeShort && (plan is { IsShort: true } || (plan is null && LinearPlan.PaysToBeShort(m, n, batch))))
         {
-            MultiplyShort<TRight, TEnd>(device, a, b, m, n, bias, c, batch, plan?.Whole ?? 0);
+            MultiplyShort<TRight, TEnd>(device, a, b, m, n, bias, c, batch, plan ?? LinearPlan.Short(groups: device.HasWarpGroups));
+            return;
+        }
+
+        bool canBeThin = typeof(TLeft) == typeof(RowsAcross) && Math.Min(m, n) <= ThinTile.MostColumns;
+        if (canBeThin && (plan is { Tile: LinearTile.Thin } || (plan is null && device.HasWarpGroups && LinearPlan.PaysToBeThin(m, n, steps))))
+        {
+            MultiplyThin(device, a, b, m, n, c, batch, steps, plan ?? LinearPlan.Thin(m, n, steps, batch));
             return;
         }
 
         LinearTile largest = device.MostSharedMemory < LinearWarps<TOperands, TLeft, TRight, LargeTile, TEnd>.SharedBytes ? LinearTile.Small
-            : device.UsesWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
+            : device.HasWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
             : LinearTile.Large;
-        LinearPlan chosen = plan is { IsShort: false } other ? other : LinearPlan.For(m, n, steps, batch, largest);
+        LinearPlan chosen = plan is { IsShort: false, Tile: not LinearTile.Thin } other ? other : LinearPlan.For(m, n, steps, batch, largest);
         switch (chosen.Tile)
         {
             case LinearTile.Groups:
@@ -155,8 +162,8 @@ internal static class LinearTensorCores
     {
         (WarpSchedule schedule, LinearPieces pieces) = Cut<GroupTile>(device, m, n, bias, c, batch, steps, plan);
         device.Warps(
-            new LinearGroups<TLeft, TRight, TEnd>(a, b, schedule, pieces),
-            Groups<GroupTile>(device, schedule), GroupTile.Threads, LinearGroups<TLeft, TRight, TEnd>.SharedBytes);
+            new LinearGroups<TLeft, TRight, GroupTile, TEnd>(a, b, schedule, pieces),
+            Groups<GroupTile>(device, schedule), GroupTile.Threads, LinearGroups<TLeft, TRight, GroupTile, TEnd>.SharedBytes);
         Fold<GroupTile, TEnd>(device, schedule, pieces);
     }
 
@@ -184,17 +191,41 @@ internal static class LinearTensorCores
         }
     }
 
+    // C or, where that has few rows, Cᵀ = B Aᵀ, always in parts.
+    private static void MultiplyThin(
+        Device device, WarpOperand a, WarpOperand b, int m, int n, Sink c, int batch, int steps, LinearPlan plan)
+    {
+        (int high, int wide) = (Math.Max(m, n), Math.Min(m, n));
+        Matrix target = m < n ? Target(m, c).Transpose() : Target(m, c);
+        WarpSchedule schedule = WarpSchedule.For<ThinTile>(high, wide, batch, steps, plan with { Whole = 0 });
+        Tensor parts = device.Scratch.Rent(new((long)schedule.Cut * schedule.Parts, LinearPieces.PartLength<ThinTile>()));
+        LinearPieces pieces = new(high, wide, target, target, Start(null, c), parts.Memory);
+        device.Warps(
+            new LinearGroups<RowsAcross, RowsAcross, ThinTile, PlainEnd>(m < n ? b : a, m < n ? a : b, schedule, pieces),
+            Groups<ThinTile>(device, schedule), ThinTile.Threads, LinearGroups<RowsAcross, RowsAcross, ThinTile, PlainEnd>.SharedBytes);
+        device.Warps(new LinearFoldThin(schedule, pieces), new Index3D(schedule.Cut, 8 * ThinTile.Parts, 1), ThinTile.Threads);
+    }
+
     private static void MultiplyShort<TRight, TEnd>(
-        Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, int runs)
+        Device device, WarpOperand a, WarpOperand b, int m, int n, Tensor? bias, Sink c, int batch, LinearPlan plan)
         where TRight : struct, IOperandLayout
         where TEnd : struct, ISumsEnd
     {
         ShortSchedule schedule = ShortSchedule.For(
-            m, n, batch, a.Chunks * BFloat16Operands.Elements, runs, device.Accelerator.NumMultiprocessors);
-        device.Warps(
-            new LinearShort<TRight, TEnd>(a, b, schedule, new(m, n, Shift(bias) ?? Target(m, c), Target(m, c), Start(bias, c))),
-            new Index3D(checked(schedule.RowTiles * batch), schedule.Runs, 1), LinearShort<TRight, TEnd>.Threads,
-            LinearShort<TRight, TEnd>.SharedBytes);
+            m, n, batch, a.Chunks * BFloat16Operands.Elements, plan.Whole, device.Accelerator.NumMultiprocessors);
+        LinearRows rows = new(m, n, Shift(bias) ?? Target(m, c), Target(m, c), Start(bias, c));
+        Index3D groups = new(checked(schedule.RowTiles * batch), schedule.Runs, 1);
+        if (plan.Tile == LinearTile.Groups)
+        {
+            device.Warps(
+                new LinearShortGroups<TRight, TEnd>(a, b, schedule, rows), groups, LinearShortGroups<TRight, TEnd>.Threads,
+                LinearShortGroups<TRight, TEnd>.SharedBytes);
+        }
+        else
+        {
+            device.Warps(
+                new LinearShort<TRight, TEnd>(a, b, schedule, rows), groups, LinearShort<TRight, TEnd>.Threads, LinearShort<TRight, TEnd>.SharedBytes);
+        }
     }
 
     private static Matrix Target(int m, Sink c) => new(c.Tensor.Memory, c.Tensor.Pitch, 1, (long)m * c.Tensor.Pitch);
