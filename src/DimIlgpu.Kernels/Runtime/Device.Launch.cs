@@ -181,7 +181,7 @@ public sealed partial class Device
         where TKernel : struct, IWarpKernel
     {
         var compiled = (PTXCompiledKernel)((CudaAccelerator)this.Accelerator).Backend.Compile(
-            EntryPointDescription.FromExplicitlyGroupedKernel(new Action<TKernel>(KernelEntry.Warps).Method), KernelSpecialization.Empty);
+            EntryPointDescription.FromExplicitlyGroupedKernel(new Action<TKernel>(KernelEntry.Warps).Method), KernelEntry.WarpRegisters<TKernel>());
         CudaFunction.Retarget(compiled, target);
         return this.Accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TKernel>>();
     }
