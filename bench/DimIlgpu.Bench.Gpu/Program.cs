@@ -7,7 +7,7 @@ using DimIlgpu.Kernels;
 // Measures and checks the kernels where there is no .NET: no image codec, no command-line library, one file.
 const string Usage = """
     dim-bench [WHAT ...] [--device ID] [--precision fp32|tf32|bf16] [--filter TEXT] [--only NAMES] [--without NAMES] [--batch N] [--tokens N]
-      [--warp-groups] [--json FILE]
+      [--json FILE]
 
     WHAT, in this order; bench unless given:
       check     the kernels that matter against double precision
@@ -16,7 +16,6 @@ const string Usage = """
       models    DiM-XL/2 from 256 to 16,384 tokens: time and memory
       kernels   registers and local bytes of every CUDA kernel that ran above
 
-    --warp-groups lets bf16 products use Hopper's own instructions (DeviceOptions.WarpGroups).
     TEXT is part of a case's name, or of a point of models such as train.b8.l4096. NAMES are operators, such as
     Linear,SelectiveScan,Model, whose inputs are (not) made at all.
     """;
@@ -27,10 +26,6 @@ for (int i = 0; i < args.Length; i++)
     if (args[i] is "check" or "bench" or "profile" or "models" or "kernels")
     {
         what.Add(args[i]);
-    }
-    else if (args[i] == "--warp-groups")
-    {
-        options[args[i]] = "";
     }
     else if (args[i] is "--device" or "--precision" or "--filter" or "--only" or "--without" or "--batch" or "--tokens" or "--json" && i + 1 < args.Length)
     {
@@ -82,7 +77,7 @@ void Save()
     }
 }
 
-Device Open(bool graphs = true) => Device.Open(options["--device"], new() { MatrixPrecision = precision, Graphs = graphs, WarpGroups = options.ContainsKey("--warp-groups") });
+Device Open(bool graphs = true) => Device.Open(options["--device"], new() { MatrixPrecision = precision, Graphs = graphs });
 
 int Whole(string option) => int.TryParse(options[option], NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value > 0
     ? value

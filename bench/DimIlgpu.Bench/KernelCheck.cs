@@ -20,8 +20,8 @@ public static class KernelCheck
     public static IEnumerable<CheckedResult> Run(Device device) =>
         [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. ShortProduct(device, 2, 301, 264, 72),
             .. GroupProducts(device), .. Scan(device, 2, 300, 160),
-            .. Scan(device, 2, 96, 192, width: 3, ElementType.BFloat16), .. Convolution(device),
-            .. Convolution(device, chunk: 64), .. Norm(device), .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
+            .. Scan(device, 2, 96, 192, width: 3, ElementType.BFloat16), .. Convolution(device), .. Convolution(device, chunk: 64),
+            .. Norm(device), .. GatedNorm(device), .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
 
     // What only large results choose by themselves: whole tiles, several to a group, and tiles in parts.
     private static IEnumerable<CheckedResult> GroupProducts(Device device) => device.HasWarpGroups && device.MatrixPrecision == MatrixPrecision.BFloat16
@@ -161,6 +161,31 @@ public static class KernelCheck
         [
             Compare("layer-norm h", h, LayerNormReference.Forward(x, shift, scale, Columns)),
             .. names.Select((name, i) => Compare($"layer-norm {name}", to[i].Tensor, gradients[i])),
+        ];
+    }
+
+    private static CheckedResult[] GatedNorm(Device device)
+    {
+        const int Samples = 2, Rows = 110, Columns = 1152;
+        using Arena arena = new(device);
+        ElementType type = device.ActivationType;
+        double[] x = Random(90, Rows * Columns), o = Random(91, x.Length, type), dy = Random(92, x.Length), dh = Random(93, x.Length, type);
+        double[] gate = Random(94, Samples * Columns), shift = Random(95, gate.Length), scale = Random(96, gate.Length);
+        double[] sum = GatedResidualReference.Forward(x, gate, o, Columns);
+        Tensor[] m = [.. new[] { gate, shift, scale }.Select(v => Upload(arena, v, Columns))];
+        Tensor os = Upload(arena, o, Columns, type), y = Poisoned(arena, new(Rows, Columns)), h = Poisoned(arena, y.Shape, type), statistics = arena.Rent(new(Rows, 2));
+        Sink[] to = [.. new[] { y, m[0], os, m[1], m[2] }.Select(t => new Sink(Poisoned(arena, t.Shape, t.ElementType), Add: false))];
+        LayerNorm.Forward(device, Upload(arena, x, Columns), m[0], os, y, m[1], m[2], h, statistics);
+        LayerNorm.Backward(
+            device, y, m[0], os, m[2], statistics, Upload(arena, dy, Columns), Upload(arena, dh, Columns, type),
+            new(to[0], to[1], to[2], to[3], to[4]));
+        double[][] gradients = LayerNormReference.Adjoint(sum, gate, o, scale, dy, dh, Columns);
+        string[] names = ["dx", "dgate", "do", "dshift", "dscale"];
+        return
+        [
+            Compare("gated layer-norm y", y, sum),
+            Compare("gated layer-norm h", h, LayerNormReference.Forward(sum, shift, scale, Columns)),
+            .. names.Select((name, i) => Compare($"gated layer-norm {name}", to[i].Tensor, gradients[i])),
         ];
     }
 

@@ -69,8 +69,6 @@ public sealed partial class Device : IDisposable
             this.GraphDriver = new CudaGraphs(cuda, (CudaStream)this.Stream);
         }
 
-        this.UsesWarpGroups = options.WarpGroups && this.HasWarpGroups;
-
         // A plan is for a GPU that has room for every tile.
         this.MostSharedMemory = isPlan ? int.MaxValue
             : accelerator is CudaAccelerator gpu ? CudaFunction.MostSharedMemory(gpu)
@@ -86,7 +84,7 @@ public sealed partial class Device : IDisposable
         DeviceKind.Cpu => $"CPU accelerator, {this.Threads} threads, {this.LaneWidth} lanes",
         _ => this.Accelerator.Name + this.MatrixPrecision switch
         {
-            MatrixPrecision.BFloat16 => ", activations in bf16" + (this.UsesWarpGroups ? ", products by warp groups" : ""),
+            MatrixPrecision.BFloat16 => ", activations in bf16",
             MatrixPrecision.TensorFloat32 => ", products in tf32",
             _ => "",
         } + (this.Kind == DeviceKind.Cuda && this.GraphDriver is null ? ", without graphs" : ""),
@@ -102,11 +100,8 @@ public sealed partial class Device : IDisposable
     /// <summary>Whether products run on tensor cores.</summary>
     internal bool HasTensorCores => this.MatrixPrecision != MatrixPrecision.Float32 && this.Kind != DeviceKind.OpenCl;
 
-    /// <summary>Whether <see cref="LinearGroups{TLeft, TRight, TEnd}"/> could run here, in PTX of that one chip.</summary>
+    /// <summary>Whether bfloat16 products may choose <see cref="LinearGroups{TLeft, TRight, TEnd}"/>, PTX of that one chip.</summary>
     internal bool HasWarpGroups => this.Accelerator is CudaAccelerator { Architecture: { Major: 9, Minor: 0 } };
-
-    /// <summary>Whether products may choose it, see <see cref="DeviceOptions.WarpGroups"/>.</summary>
-    internal bool UsesWarpGroups { get; }
 
     /// <summary>Whether the device is a planned one (<see cref="Plan"/>), which computes nothing.</summary>
     public bool IsPlan { get; }

@@ -36,13 +36,6 @@ public sealed record DeviceOptions
 
     /// <summary>Whether CUDA records work that comes again and again, and launches it as one graph; see <see cref="DeviceGraph"/>.</summary>
     public bool Graphs { get; init; } = true;
-
-    /// <summary>
-    /// Whether bfloat16 products use the instructions by which four warps of a Hopper GPU (compute capability 9.0) multiply
-    /// together; elsewhere it changes nothing. Off by default: they are faster, but were timed on such a GPU and not yet held
-    /// against double precision there.
-    /// </summary>
-    public bool WarpGroups { get; init; }
 }
 
 /// <summary>A device that was found.</summary>

@@ -115,7 +115,7 @@ internal static class LinearTensorCores
         }
 
         LinearTile largest = device.MostSharedMemory < LinearWarps<TOperands, TLeft, TRight, LargeTile, TEnd>.SharedBytes ? LinearTile.Small
-            : device.UsesWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
+            : device.HasWarpGroups && typeof(TOperands) == typeof(BFloat16Operands) ? LinearTile.Groups
             : LinearTile.Large;
         LinearPlan chosen = plan is { IsShort: false } other ? other : LinearPlan.For(m, n, steps, batch, largest);
         switch (chosen.Tile)
