@@ -19,14 +19,15 @@ public static class KernelCheck
     /// <param name="device">Where to run.</param>
     public static IEnumerable<CheckedResult> Run(Device device) =>
         [.. Products(device, 256, 192, 128, 1), .. Products(device, 301, 104, 74, 2), .. ShortProduct(device, 2, 301, 264, 72, LinearPlan.Short()),
-            .. GroupProducts(device), .. Scan(device, 2, 300, 160), .. Convolution(device),
-            .. Convolution(device, chunk: 64), .. Norm(device), .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
+            .. GroupProducts(device), .. Scan(device, 2, 300, 160),
+            .. Scan(device, 2, 96, 192, width: 3, ElementType.BFloat16), .. Convolution(device), .. Convolution(device, chunk: 64),
+            .. Norm(device), .. GatedNorm(device), .. Gates(device), .. Sums(device), .. Moves(device), .. Maps(device), .. Losses(device)];
 
     // What only large results choose by themselves: whole tiles, several to a group, and tiles in parts; short reductions; thin gradients.
     private static IEnumerable<CheckedResult> GroupProducts(Device device) => device.HasWarpGroups && device.MatrixPrecision == MatrixPrecision.BFloat16
         ? [.. Products(device, 530, 400, 584, 2, new(LinearTile.Groups, int.MaxValue, 1)), .. Products(device, 530, 400, 584, 2, new(LinearTile.Groups, 3, 4)),
-            .. ShortProduct(device, 2, 301, 264, 72, LinearPlan.Short(groups: true)), .. ShortProduct(device, 2, 4100, 1000, 104, LinearPlan.Short(1, groups: true)),
-            .. Products(device, 1030, 400, 72, 2, new(LinearTile.Thin, 0, 3)), .. Products(device, 4100, 104, 1000, 2, new(LinearTile.Thin, 0, 11))]
+            .. ShortProduct(device, 2, 301, 264, 72, LinearPlan.Short(groups: true)), .. ShortProduct(device, 2, 1100, 1000, 104, LinearPlan.Short(1, groups: true)),
+            .. Products(device, 1030, 400, 72, 2, new(LinearTile.Thin, 0, 3)), .. Products(device, 2100, 104, 500, 2, new(LinearTile.Thin, 0, 11))]
         : [];
 
     private static CheckedResult[] Products(Device device, int m, int n, int k, int batch, LinearPlan? plan = null)
@@ -95,29 +96,31 @@ public static class KernelCheck
         ];
     }
 
-    private static CheckedResult[] Scan(Device device, int batch, int length, int channels)
+    // Whole channels and tiles, which only many channels choose by themselves, with ln(−A) as a narrow network keeps it.
+    private static CheckedResult[] Scan(Device device, int batch, int length, int channels, int width = 0, ElementType rates = ElementType.Float32)
     {
         const int States = 16;
         using Arena arena = new(device);
         int rows = 2 * batch * length;
         int[] columns = [channels, channels, channels, States, States, channels];
         int[] counts = [rows, rows, 2 * States, rows, rows, 2];
-        double[][] x = [.. columns.Zip(counts, (c, r) => c * r).Select((n, i) => Random(i + 10, n))];
+        double[][] x = [.. columns.Zip(counts, (c, r) => c * r).Select((n, i) => Random(i + 10, n, i == 2 ? rates : ElementType.Float32))];
         x[1] = [.. x[1].Select(v => (double)(float)Math.Log(1 + Math.Exp(v)))];
-        Tensor[] inputs = [.. x.Zip(columns, (v, c) => Upload(arena, v, c))];
+        Tensor[] inputs = [.. x.Select((v, i) => Upload(arena, v, columns[i], i == 2 ? rates : ElementType.Float32))];
         ScanInputs scan = new(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], inputs[5]);
         Tensor y = Poisoned(arena, inputs[0].Shape), kept = arena.Rent(SelectiveScan.CheckpointShape(device, batch, length, States, channels));
-        SelectiveScan.Forward(device, scan, y, batch, kept);
+        SelectiveScan.Forward(device, scan, y, batch, kept, chunks: 0, width);
         double[] dy = Random(20, rows * channels);
         Sink[] to = [.. inputs.Select(i => new Sink(Poisoned(arena, i.Shape), Add: false))];
-        SelectiveScan.Backward(device, scan, kept, Upload(arena, dy, channels), batch, new(to[0], to[1], to[2], to[3], to[4], to[5]));
+        SelectiveScan.Backward(device, scan, kept, Upload(arena, dy, channels), batch, new(to[0], to[1], to[2], to[3], to[4], to[5]), chunks: 0, width);
         SelectiveScanReference reference = new(batch, length, channels, States);
         double[][] gradients = reference.Adjoint(x, dy);
         string[] names = ["du", "dΔ", "dA_log", "dB", "dC", "dD"];
+        string kind = width > 0 ? $", whole, A_log {rates}" : "";
         return
         [
-            Compare("selective-scan y", y, reference.Forward(x), 1e-4),
-            .. names.Select((name, i) => Compare($"selective-scan {name}", to[i].Tensor, gradients[i], 2e-4)),
+            Compare($"selective-scan y{kind}", y, reference.Forward(x), 1e-4),
+            .. names.Select((name, i) => Compare($"selective-scan {name}{kind}", to[i].Tensor, gradients[i], 2e-4)),
         ];
     }
 
@@ -160,6 +163,31 @@ public static class KernelCheck
         [
             Compare("layer-norm h", h, LayerNormReference.Forward(x, shift, scale, Columns)),
             .. names.Select((name, i) => Compare($"layer-norm {name}", to[i].Tensor, gradients[i])),
+        ];
+    }
+
+    private static CheckedResult[] GatedNorm(Device device)
+    {
+        const int Samples = 2, Rows = 110, Columns = 1152;
+        using Arena arena = new(device);
+        ElementType type = device.ActivationType;
+        double[] x = Random(90, Rows * Columns), o = Random(91, x.Length, type), dy = Random(92, x.Length), dh = Random(93, x.Length, type);
+        double[] gate = Random(94, Samples * Columns), shift = Random(95, gate.Length), scale = Random(96, gate.Length);
+        double[] sum = GatedResidualReference.Forward(x, gate, o, Columns);
+        Tensor[] m = [.. new[] { gate, shift, scale }.Select(v => Upload(arena, v, Columns))];
+        Tensor os = Upload(arena, o, Columns, type), y = Poisoned(arena, new(Rows, Columns)), h = Poisoned(arena, y.Shape, type), statistics = arena.Rent(new(Rows, 2));
+        Sink[] to = [.. new[] { y, m[0], os, m[1], m[2] }.Select(t => new Sink(Poisoned(arena, t.Shape, t.ElementType), Add: false))];
+        LayerNorm.Forward(device, Upload(arena, x, Columns), m[0], os, y, m[1], m[2], h, statistics);
+        LayerNorm.Backward(
+            device, y, m[0], os, m[2], statistics, Upload(arena, dy, Columns), Upload(arena, dh, Columns, type),
+            new(to[0], to[1], to[2], to[3], to[4]));
+        double[][] gradients = LayerNormReference.Adjoint(sum, gate, o, scale, dy, dh, Columns);
+        string[] names = ["dx", "dgate", "do", "dshift", "dscale"];
+        return
+        [
+            Compare("gated layer-norm y", y, sum),
+            Compare("gated layer-norm h", h, LayerNormReference.Forward(sum, shift, scale, Columns)),
+            .. names.Select((name, i) => Compare($"gated layer-norm {name}", to[i].Tensor, gradients[i])),
         ];
     }
 

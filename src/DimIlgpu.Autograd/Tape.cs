@@ -8,7 +8,7 @@ public sealed class Tape : IDisposable
 {
     private readonly Arena arena;
     private readonly bool ownsArena;
-    private readonly Stack<Node> nodes = [];
+    private readonly Stack<Action> nodes = [];
     private readonly Dictionary<(long Length, ElementType Type), Stack<Tensor>> free = [];
 
     /// <summary>Makes an empty tape.</summary>
@@ -68,8 +68,34 @@ public sealed class Tape : IDisposable
         }
 
         Gradient gradient = new(this, value);
-        this.nodes.Push(new(gradient, value.Columns, adjoint));
+        this.Push(gradient, value, adjoint);
         return new(value, gradient);
+    }
+
+    /// <summary>Two results of one operator.</summary>
+    /// <param name="first">The first result.</param>
+    /// <param name="second">The second result.</param>
+    /// <param name="inputs">What they were computed from; where none wants a gradient nothing is recorded.</param>
+    /// <param name="adjoint">Adds the inputs' gradients, given those of the results: null for one that nothing depended on, but not both.</param>
+    public (Variable First, Variable Second) Record(
+        Tensor first, Tensor second, ReadOnlySpan<Variable> inputs, Action<Tensor?, Tensor?> adjoint)
+    {
+        if (!this.IsRecording || !Wanted(inputs))
+        {
+            return (Constant(first), Constant(second));
+        }
+
+        Gradient one = new(this, first), other = new(this, second);
+        this.nodes.Push(() =>
+        {
+            if ((one.Read(0, first.Columns), other.Read(0, second.Columns)) is var (a, b) && (a ?? b) is not null)
+            {
+                adjoint(a, b);
+                one.Release();
+                other.Release();
+            }
+        });
+        return (new(first, one), new(second, other));
     }
 
     /// <summary>Runs the adjoints in reverse order of recording, which is a topological order by construction.</summary>
@@ -83,13 +109,9 @@ public sealed class Tape : IDisposable
         }
 
         sink.Tensor.CopyFrom(dy);
-        while (this.nodes.TryPop(out Node node))
+        while (this.nodes.TryPop(out Action? node))
         {
-            if (node.Gradient.Read(0, node.Columns) is { } gradient)
-            {
-                node.Adjoint(gradient);
-                node.Gradient.Release();
-            }
+            node();
         }
     }
 
@@ -121,7 +143,7 @@ public sealed class Tape : IDisposable
         }
 
         Gradient gradient = new(this, y);
-        this.nodes.Push(new(gradient, y.Columns, dy =>
+        this.Push(gradient, y, dy =>
         {
             // Rented before the scope opens: they outlive it.
             Sink? dx = x.Sink(), dShared = shared.Sink();
@@ -133,7 +155,7 @@ public sealed class Tape : IDisposable
                 Deliver(input, dx);
                 Deliver(condition, dShared);
             }
-        }));
+        });
         return new(y, gradient);
     }
 
@@ -207,5 +229,12 @@ public sealed class Tape : IDisposable
         return false;
     }
 
-    private readonly record struct Node(Gradient Gradient, int Columns, Action<Tensor> Adjoint);
+    private void Push(Gradient gradient, Tensor value, Action<Tensor> adjoint) => this.nodes.Push(() =>
+    {
+        if (gradient.Read(0, value.Columns) is { } dy)
+        {
+            adjoint(dy);
+            gradient.Release();
+        }
+    });
 }

@@ -139,15 +139,13 @@ public sealed partial class CompilationTests
     };
 
     // As the device would ask for it: a limit of registers is where spills come from.
-    private static KernelSpecialization Registers(string kernel) => Entries[kernel].Entry switch
+    private static KernelSpecialization Registers(string kernel)
     {
-        "Groups" => Registers(kernel, nameof(KernelEntry.Registers)),
-        "Warps" => Registers(kernel, nameof(KernelEntry.WarpRegisters)),
-        _ => KernelSpecialization.Empty,
-    };
-
-    private static KernelSpecialization Registers(string kernel, string method) =>
-        (KernelSpecialization)typeof(KernelEntry).GetMethod(method)!.MakeGenericMethod(Entries[kernel].Kernel).Invoke(null, null)!;
+        (Type type, string entry, _) = Entries[kernel];
+        string? name = entry == "Groups" ? nameof(KernelEntry.Registers) : entry == "Warps" ? nameof(KernelEntry.WarpRegisters) : null;
+        return name is null ? KernelSpecialization.Empty
+            : (KernelSpecialization)typeof(KernelEntry).GetMethod(name)!.MakeGenericMethod(type).Invoke(null, null)!;
+    }
 
     private static string Target(string kernel) =>
         (string?)Entries[kernel].Kernel.GetProperty(nameof(IWarpKernel.Target), BindingFlags.Public | BindingFlags.Static)?.GetValue(null) ?? "";

@@ -17,6 +17,11 @@ internal static class CpuLaneMath
     /// <summary>The bits of √½.</summary>
     public const int RootHalf = 0x3f3504f3;
 
+    private const float LogTwoOfE = 1.44269504f;
+
+    // Where e^x is neither infinite nor less than the least normal number.
+    private const float SigmoidEnd = 87f;
+
     // ln 2 is LogTwo − LogTwoRest, so that k · LogTwo is exact within a fused multiply-add and the rest keeps what it lacks.
     private const float LogTwo = 0.693147182f, LogTwoRest = 1.90465421e-9f;
 
@@ -67,7 +72,7 @@ internal static class CpuLaneMath
     private static T ExpOf<T>(T x)
         where T : unmanaged, ICpuLane<T>
     {
-        T k = T.Round(x * T.Of(1.44269504f));
+        T k = T.Round(x * T.Of(LogTwoOfE));
         T r = T.Fma(k, T.Of(LogTwoRest), T.Fma(k, T.Of(-LogTwo), x));
         T p = T.Of(1.38145406e-3f);
         p = T.Fma(p, r, T.Of(8.36874545e-3f));
@@ -102,6 +107,54 @@ internal static class CpuLaneMath
 
         // What 1 + z lost to rounding.
         return T.Fma(-q, z - (sum - one), q);
+    }
+
+    /// <summary>SiLU(x) = x · σ(x) of four, for what is bound by arithmetic: a third of the instructions of <see cref="LaneMath.Silu"/>, four side by side.</summary>
+    /// <remarks>
+    /// Its relative error is at most 4e-7, and where x is negative 7.5e-8 |x| more: what the product with log₂ e is off by, about
+    /// as much as if x were. Below −87 it stays where it is there, at −1.4e-36.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Quad<T> Silu<T>(Quad<T> x)
+        where T : unmanaged, ICpuLane<T>
+    {
+        Quad<T> z = T.Exp2(T.Of(-LogTwoOfE), Bounded(x));
+        T one = T.Of(1f);
+        x.X = T.AtLeast(x.X, -SigmoidEnd) / (one + z.X);
+        x.Y = T.AtLeast(x.Y, -SigmoidEnd) / (one + z.Y);
+        x.Z = T.AtLeast(x.Z, -SigmoidEnd) / (one + z.Z);
+        x.W = T.AtLeast(x.W, -SigmoidEnd) / (one + z.W);
+        return x;
+    }
+
+    /// <summary>dSiLU/dx = σ(x) · (1 + x · (1 − σ(x))) of four, likewise.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Quad<T> SiluSlope<T>(Quad<T> x)
+        where T : unmanaged, ICpuLane<T>
+    {
+        x = Bounded(x);
+        Quad<T> s = T.Exp2(T.Of(-LogTwoOfE), x);
+        T one = T.Of(1f);
+        s.X = one / (one + s.X);
+        s.Y = one / (one + s.Y);
+        s.Z = one / (one + s.Z);
+        s.W = one / (one + s.W);
+        x.X = s.X * T.Fma(x.X, one - s.X, one);
+        x.Y = s.Y * T.Fma(x.Y, one - s.Y, one);
+        x.Z = s.Z * T.Fma(x.Z, one - s.Z, one);
+        x.W = s.W * T.Fma(x.W, one - s.W, one);
+        return x;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Quad<T> Bounded<T>(Quad<T> x)
+        where T : unmanaged, ICpuLane<T>
+    {
+        x.X = T.Clamp(x.X, -SigmoidEnd, SigmoidEnd);
+        x.Y = T.Clamp(x.Y, -SigmoidEnd, SigmoidEnd);
+        x.Z = T.Clamp(x.Z, -SigmoidEnd, SigmoidEnd);
+        x.W = T.Clamp(x.W, -SigmoidEnd, SigmoidEnd);
+        return x;
     }
 
     /// <summary>tanh |x| = 1 − 2 / (e^2|x| + 1), near 0 an odd polynomial.</summary>

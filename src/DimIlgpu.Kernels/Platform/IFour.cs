@@ -17,6 +17,15 @@ internal interface IFour
     /// <summary>The first <paramref name="count"/> of four elements as they are stored, the others 0.</summary>
     static abstract WordQuad Load(Floats memory, long index, int count);
 
+    /// <summary>Pairs of words that <see cref="Copy"/> writes.</summary>
+    static abstract int Pairs { get; }
+
+    /// <summary>Has four elements copied to shared memory, where CUDA has instructions for that, while the thread goes on; zeros unless <paramref name="count"/> is positive.</summary>
+    static abstract void Copy(ArrayView<WordPair> shared, Floats memory, long index, int count);
+
+    /// <summary>What <see cref="Copy"/> brought.</summary>
+    static abstract WordQuad Copied(ArrayView<WordPair> shared);
+
     /// <summary>What <see cref="Load"/> brought, as float32.</summary>
     static abstract FloatQuad Widen(WordQuad stored);
 
@@ -47,6 +56,13 @@ internal readonly struct Float32Fours : IFour
 
         return stored;
     }
+
+    public static int Pairs => 2;
+
+    public static void Copy(ArrayView<WordPair> shared, Floats memory, long index, int count) =>
+        TensorCores.Copy(ref shared.Cast<WordQuad>()[0], 0, ref memory.View.Cast<WordQuad>()[0], 16 * index, 0, count > 0 ? 1 : 0, 0, 1);
+
+    public static WordQuad Copied(ArrayView<WordPair> shared) => shared.Cast<WordQuad>()[0];
 
     public static FloatQuad Widen(WordQuad stored) => new(
         Interop.IntAsFloat((uint)stored.X), Interop.IntAsFloat((uint)stored.Y), Interop.IntAsFloat((uint)stored.Z), Interop.IntAsFloat((uint)stored.W));
@@ -98,6 +114,13 @@ internal readonly struct Float32Ones : IFour
         };
     }
 
+    public static int Pairs => 2;
+
+    public static void Copy(ArrayView<WordPair> shared, Floats memory, long index, int count) =>
+        shared.Cast<WordQuad>()[0] = Load(memory, index, count);
+
+    public static WordQuad Copied(ArrayView<WordPair> shared) => shared.Cast<WordQuad>()[0];
+
     public static FloatQuad Widen(WordQuad stored) => Float32Fours.Widen(stored);
 
     public static void Store(Floats memory, long index, int count, FloatQuad value) => StoreFloats(memory, index, count, value);
@@ -148,6 +171,13 @@ internal readonly struct BFloat16Fours : IFour
         return new() { X = pair.X, Y = pair.Y };
     }
 
+    public static int Pairs => 1;
+
+    public static void Copy(ArrayView<WordPair> shared, Floats memory, long index, int count) =>
+        TensorCores.CopyPair(ref shared[0], ref memory.Halves.Cast<WordPair>()[0], 8 * index, count > 0 ? 8 : 0);
+
+    public static WordQuad Copied(ArrayView<WordPair> shared) => new() { X = shared[0].X, Y = shared[0].Y };
+
     public static FloatQuad Widen(WordQuad stored) => new(
         Interop.IntAsFloat((uint)stored.X << 16), Interop.IntAsFloat((uint)stored.X & 0xffff0000u),
         Interop.IntAsFloat((uint)stored.Y << 16), Interop.IntAsFloat((uint)stored.Y & 0xffff0000u));
@@ -183,6 +213,16 @@ internal readonly struct BFloat16Ones : IFour
         int z = count > 2 ? memory.Halves[index + 2] : 0, w = count > 3 ? memory.Halves[index + 3] : 0;
         return new() { X = x | (y << 16), Y = z | (w << 16) };
     }
+
+    public static int Pairs => 1;
+
+    public static void Copy(ArrayView<WordPair> shared, Floats memory, long index, int count)
+    {
+        WordQuad four = Load(memory, index, count);
+        shared[0] = new() { X = four.X, Y = four.Y };
+    }
+
+    public static WordQuad Copied(ArrayView<WordPair> shared) => new() { X = shared[0].X, Y = shared[0].Y };
 
     public static FloatQuad Widen(WordQuad stored) => BFloat16Fours.Widen(stored);
 

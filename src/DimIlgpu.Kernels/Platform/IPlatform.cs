@@ -84,10 +84,10 @@ internal interface IWarpKernel
     /// <summary>The chip whose own instructions it needs, as PTX names it; empty where every chip from compute capability 8.0 on has them.</summary>
     static virtual string Target => "";
 
-    /// <summary>Groups that are to share a multiprocessor, which limits a thread's registers; 0 leaves them to ptxas.</summary>
+    /// <summary>Groups that are meant to share a multiprocessor, by which a thread's registers are limited; 0 for no limit.</summary>
     static virtual int GroupsPerProcessor => 0;
 
-    /// <summary>Threads of a group, where <see cref="GroupsPerProcessor"/> is not 0.</summary>
+    /// <summary>Threads of a group, where <see cref="GroupsPerProcessor"/> says how many of them.</summary>
     static virtual int ThreadsPerGroup => 0;
 
     /// <summary>Computes this group's part; every thread must reach every barrier.</summary>

@@ -45,7 +45,7 @@ internal static class KernelEntry
             ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)
             : KernelSpecialization.Empty;
 
-    /// <summary>The same of a kernel of warps.</summary>
+    /// <inheritdoc cref="Registers{TKernel}"/>
     public static KernelSpecialization WarpRegisters<TKernel>()
         where TKernel : struct, IWarpKernel => TKernel.GroupsPerProcessor > 0
             ? new(TKernel.ThreadsPerGroup, TKernel.GroupsPerProcessor)

@@ -24,6 +24,9 @@ internal readonly struct Target(Floats memory, int pitch, int mode)
     /// <summary>Elements from one row to the next.</summary>
     public int Pitch => pitch;
 
+    /// <summary>Where a row of a gradient that is wanted begins in a CPU's memory.</summary>
+    public unsafe float* Row(long row) => (float*)memory.Address + (row * pitch);
+
     /// <summary>Where the gradient goes, from a column of a row on; any memory where it is not wanted.</summary>
     public ArrayView<TStored> From<TStored, TValue>(long row, int column)
         where TStored : unmanaged, IStored<TStored, TValue>

@@ -46,6 +46,17 @@ internal static unsafe partial class TensorCores
         generator.Builder.AppendLine("\t}");
     }
 
+    private static void PrintCopyPair(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        MethodCall call = (MethodCall)value;
+        string shared = SharedAddress(generator, call[0]), source = GlobalAddress(generator, call[1]);
+        string from = Arguments(generator, call[2])[0], count = Arguments(generator, call[3])[0];
+        Print(generator, "{ .reg .b64 chunk");
+        Print(generator, $"add.s64 chunk, {source}, {from}");
+        Print(generator, $"cp.async.ca.shared.global.L2::128B [{shared}], [chunk], 8, {count}");
+        generator.Builder.AppendLine("\t}");
+    }
+
     private static void PrintCommitCopies(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
         Print(generator, "cp.async.commit_group");
 

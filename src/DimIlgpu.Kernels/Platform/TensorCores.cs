@@ -40,6 +40,15 @@ internal static unsafe partial class TensorCores
         }
     }
 
+    /// <summary>Starts a copy of 8 bytes, both ends aligned to 8, to shared memory.</summary>
+    /// <param name="shared">Where it goes.</param>
+    /// <param name="source">The memory that is read.</param>
+    /// <param name="from">Bytes from there to what is read.</param>
+    /// <param name="count">Bytes that are read: 8, or 0 to write zeros.</param>
+    [IntrinsicImplementation]
+    public static void CopyPair(ref WordPair shared, ref WordPair source, long from, int count) =>
+        shared = count != 0 ? *(WordPair*)((byte*)Unsafe.AsPointer(ref source) + from) : default;
+
     /// <summary>Ends a group of copies, which may be empty.</summary>
     [IntrinsicImplementation]
     public static void CommitCopies()

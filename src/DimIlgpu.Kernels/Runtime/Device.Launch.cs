@@ -110,7 +110,9 @@ public sealed partial class Device
         {
             Action<AcceleratorStream, KernelConfig, TKernel> loaded = TKernel.Target.Length > 0 && this.Kind == DeviceKind.Cuda
                 ? this.LoadFor<TKernel>(TKernel.Target)
-                : this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps, KernelEntry.WarpRegisters<TKernel>());
+                : this.Kind == DeviceKind.Cuda
+                ? this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps, KernelEntry.WarpRegisters<TKernel>())
+                : this.Accelerator.LoadKernel<TKernel>(KernelEntry.Warps);
             if (loaded.TryGetKernel(out Kernel? compiled) && compiled is CudaKernel cuda && sharedBytes > 0)
             {
                 CudaFunction.AllowSharedMemory(cuda, sharedBytes);

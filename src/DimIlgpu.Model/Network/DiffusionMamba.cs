@@ -124,12 +124,23 @@ public sealed class DiffusionMamba : IDisposable
             tokens = tape.JoinTokens(tape.JoinTokens(tokens, time, count: 1), label, count: 1);
         }
 
-        foreach (DimBlock block in this.blocks)
+        Modulation? modulation = this.FinalModulation(tape, condition);
+        Variable h;
+        if (asTokens || (checkpointBlocks && tape.IsRecording))
         {
-            tokens = Run(tape, block, tokens, condition, checkpointBlocks);
+            foreach (DimBlock block in this.blocks)
+            {
+                tokens = Run(tape, block, tokens, condition, checkpointBlocks);
+            }
+
+            h = ResidualStream.Normalize(tape, asTokens ? tape.DropTokens(tokens, patches.Tokens, count: 2) : tokens, modulation);
+        }
+        else
+        {
+            h = ResidualStream.AddAndNormalize(tape, tokens, [.. this.blocks.SelectMany(b => b.Branches(tape, condition))], modulation);
         }
 
-        return this.Final(tape, asTokens ? tape.DropTokens(tokens, patches.Tokens, count: 2) : tokens, condition, patches);
+        return this.Final(tape, h, patches);
     }
 
     /// <inheritdoc/>
@@ -146,7 +157,7 @@ public sealed class DiffusionMamba : IDisposable
             return checkpoint ? tape.Checkpoint(block.Forward, tokens, condition) : block.Forward(tape, tokens, condition);
         }
 
-        // The block updates its tokens in place, so sampling needs the memory of one block.
+        // The block updates its tokens in place, so sampling needs the memory of one block: the condition is among the tokens.
         using (tape.Scope())
         {
             _ = block.Forward(tape, tokens, condition);
@@ -155,20 +166,20 @@ public sealed class DiffusionMamba : IDisposable
         return tokens;
     }
 
-    private NetworkOutput Final(Tape tape, Variable tokens, Variable condition, PatchLayout patches)
+    private Modulation? FinalModulation(Tape tape, Variable condition)
     {
-        int d = this.Options.Width;
-        Variable h;
-        if (this.finalModulation is { } weight)
+        if (this.finalModulation is not { } weight)
         {
-            Variable modulation = tape.Linear(condition, this.Use(tape, weight), this.Use(tape, this.finalModulationBias!));
-            h = tape.LayerNorm(tokens, modulation.Columns(0, d), modulation.Columns(d, d));
-        }
-        else
-        {
-            h = tape.LayerNorm(tokens);
+            return null;
         }
 
+        int d = this.Options.Width;
+        Variable modulation = tape.Linear(condition, this.Use(tape, weight), this.Use(tape, this.finalModulationBias!));
+        return new(modulation.Columns(0, d), modulation.Columns(d, d));
+    }
+
+    private NetworkOutput Final(Tape tape, Variable h, PatchLayout patches)
+    {
         Variable y = tape.Linear(h, this.Use(tape, this.finalWeight), this.Use(tape, this.finalBias), wide: true);
         return this.Options.LearnsVariance
             ? new(

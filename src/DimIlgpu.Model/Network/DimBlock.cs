@@ -4,6 +4,7 @@ using DimIlgpu.Kernels;
 namespace DimIlgpu.Model;
 
 /// <summary>A block: x ← x + gate ⊙ Mixer(LayerNorm(x) ⊙ (1 + scale) + shift), and the same for the MLP where there is one.</summary>
+/// <remarks>These sums and norms are <see cref="ResidualStream"/>'s, which does a sum and the norm that follows in one pass.</remarks>
 internal sealed class DimBlock
 {
     private readonly ParameterStore store;
@@ -34,23 +35,29 @@ internal sealed class DimBlock
     /// <summary>(shift, scale, gate) for the mixer and, where there is one, the MLP.</summary>
     public static int Chunks(DimOptions options) => options.Conditioning == Conditioning.Token ? 0 : options.MlpWidth > 0 ? 6 : 3;
 
-    /// <summary>Computes the block's output; without recording x itself is updated.</summary>
+    /// <summary>What the block adds to the residual stream: the mixer and, where there is one, the MLP.</summary>
     /// <param name="tape">Where to record.</param>
-    /// <param name="x">Tokens, (B·L, D).</param>
     /// <param name="condition">SiLU(c), (B, D).</param>
-    public Variable Forward(Tape tape, Variable x, Variable condition)
+    public IEnumerable<Branch> Branches(Tape tape, Variable condition)
     {
         int batch = checked((int)condition.Value.Rows);
         Variable? modulation = this.modulation is null
             ? null
             : tape.Linear(condition, this.Use(tape, this.modulation), this.Use(tape, this.modulationBias!));
-        x = this.Residual(tape, x, modulation, 0, h => this.mixer.Forward(tape, h, batch));
-        return this.mlpIn is null
-            ? x
-            : this.Residual(tape, x, modulation, 3, h => tape.Linear(
+        yield return this.Gated(modulation, 0, (tape, h) => this.mixer.Forward(tape, h, batch));
+        if (this.mlpIn is not null)
+        {
+            yield return this.Gated(modulation, 3, (tape, h) => tape.Linear(
                 tape.Gelu(tape.Linear(h, this.Use(tape, this.mlpIn), this.Use(tape, this.mlpInBias!))),
                 this.Use(tape, this.mlpOut!), this.Use(tape, this.mlpOutBias!)));
+        }
     }
+
+    /// <summary>Computes the block's output; without recording x itself is updated.</summary>
+    /// <param name="tape">Where to record.</param>
+    /// <param name="x">Tokens, (B·L, D).</param>
+    /// <param name="condition">SiLU(c), (B, D).</param>
+    public Variable Forward(Tape tape, Variable x, Variable condition) => ResidualStream.Add(tape, x, [.. this.Branches(tape, condition)]);
 
     public void Initialize(RandomSequence random)
     {
@@ -62,24 +69,14 @@ internal sealed class DimBlock
 
     public void InitializeMixer(RandomSequence random) => this.mixer.Initialize(random);
 
-    private Variable Residual(Tape tape, Variable x, Variable? modulation, int chunk, Func<Variable, Variable> branch)
+    private Branch Gated(Variable? modulation, int chunk, Func<Tape, Variable, Variable> run)
     {
         int d = this.options.Width;
-        if (modulation is null)
-        {
-            Variable o = branch(tape.LayerNorm(x));
-            if (tape.IsRecording)
-            {
-                return tape.Sum(x, o);
-            }
-
-            Sum.Forward(tape.Device, x.Value, o.Value, x.Value);
-            return x;
-        }
-
-        Variable shift = modulation.Columns(chunk * d, d), scale = modulation.Columns((chunk + 1) * d, d);
-        Variable gate = modulation.Columns((chunk + 2) * d, d);
-        return tape.GatedResidual(x, gate, branch(tape.LayerNorm(x, shift, scale)));
+        return modulation is null
+            ? new(run, null, null)
+            : new(
+                run, new(modulation.Columns(chunk * d, d), modulation.Columns((chunk + 1) * d, d)),
+                modulation.Columns((chunk + 2) * d, d));
     }
 
     private Variable Use(Tape tape, Parameter parameter) => this.store.Use(tape, parameter);

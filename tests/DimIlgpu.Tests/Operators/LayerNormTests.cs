@@ -43,6 +43,108 @@ public sealed class LayerNormTests
             return [[.. first.Chunk(columns).Zip(second.Chunk(columns), (a, b) => a.Concat(b)).SelectMany(r => r)]];
         });
 
+    // Both results are used, then either alone.
+    [Theory, MemberData(nameof(Cases)), MemberData(nameof(Tiny)), MemberData(nameof(Wide)), MemberData(nameof(Widest))]
+    public void Behind_a_gated_branch_it_matches_the_reference(TestDevice kind, int tokens, int columns)
+    {
+        Shape shape = new(2 * tokens, columns);
+        Check((y, h) => h, 0, 1);
+        Check((y, h) => y, 1, 0);
+        Check((y, h) => null, 1, 1);
+
+        void Check(Func<Variable, Variable, Variable?> only, double ofY, double ofH) => OperatorTest.Run(
+            kind,
+            [
+                (Data.Normal(1, (int)shape.Length), shape),
+                (Data.Normal(2, 2 * 3 * columns), new Shape(2, 3 * columns)),
+                (Data.Normal(3, (int)shape.Length), shape),
+            ],
+            (tape, x) =>
+            {
+                (Variable y, Variable h) = tape.LayerNorm(
+                    x[0], x[1].Columns(2 * columns, columns), x[2], x[1].Columns(0, columns), x[1].Columns(columns, columns),
+                    spent: Tape.Constant(x[2].Value));
+                return only(y, h) ?? tape.Sum(y, h);
+            },
+            x => Gated(x, columns, ofY, ofH),
+            adjoint: (x, d) => GatedAdjoint(x, d, columns, ofY, ofH));
+    }
+
+    [Theory, MemberData(nameof(AllDevices))]
+    public void Without_recording_the_stream_and_the_norm_before_are_updated(TestDevice kind)
+    {
+        const int columns = 24;
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        using Tape tape = new(device, recording: false);
+        Shape shape = new(6, columns), samples = new(2, columns);
+        double[] x = Data.Normal(1, 144), o = Data.Normal(2, 144), gate = Data.Normal(3, 48), shift = Data.Normal(4, 48), scale = Data.Normal(5, 48);
+        Tensor stream = arena.Upload(x, shape), before = arena.Rent(shape);
+        Variable[] m = [.. new[] { gate, shift, scale }.Select(v => Tape.Constant(arena.Upload(v, samples)))];
+        (Variable y, Variable h) = tape.LayerNorm(
+            Tape.Constant(stream), m[0], Tape.Constant(arena.Upload(o, shape)), m[1], m[2], spent: Tape.Constant(before));
+        Assert.Equal(stream, y.Value);
+        Assert.Equal(before, h.Value);
+        double[] sum = GatedResidualReference.Forward(x, gate, o, columns);
+        stream.ShouldBe(sum, 1e-6, 1e-6);
+        before.ShouldBe(LayerNormReference.Forward(sum, shift, scale, columns), 2e-5, 2e-5);
+    }
+
+    // The same arithmetic, so that a network computes the same with its blocks checkpointed, which end in a sum.
+    [Theory, MemberData(nameof(AllDevices))]
+    public void In_one_pass_or_two_the_bits_are_the_same(TestDevice kind)
+    {
+        const int columns = 36;
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        Shape shape = new(6, columns), samples = new(2, columns);
+        Tensor[] t = [.. Enumerable.Range(1, 2).Select(i => arena.Upload(Data.Normal(i, 6 * columns), shape))];
+        Tensor[] m = [.. Enumerable.Range(3, 3).Select(i => arena.Upload(Data.Normal(i, 2 * columns), samples))];
+        Tensor[] y = [arena.Rent(shape), arena.Rent(shape)], h = [arena.Rent(shape), arena.Rent(shape)];
+        Tensor statistics = arena.Rent(new(6, 2));
+        LayerNorm.Forward(device, t[0], m[0], t[1], y[0], m[1], m[2], h[0], statistics);
+        GatedResidual.Forward(device, t[0], m[0], t[1], y[1]);
+        LayerNorm.Forward(device, y[1], m[1], m[2], h[1], statistics);
+        Assert.Equal(y[1].ToArray().Select(BitConverter.SingleToInt32Bits), y[0].ToArray().Select(BitConverter.SingleToInt32Bits));
+        Assert.Equal(h[1].ToArray().Select(BitConverter.SingleToInt32Bits), h[0].ToArray().Select(BitConverter.SingleToInt32Bits));
+    }
+
+    [Theory(SkipTestWithoutData = true), MemberData(nameof(Mixtures))]
+    public void Behind_a_bfloat16_branch_a_float32_stream_takes_the_kernels_of_GPUs(TestDevice kind, int tokens, int columns)
+    {
+        using DeviceLease lease = Devices.Open(kind);
+        Device device = lease.Device;
+        using Arena arena = new(device);
+        Shape shape = new(2 * tokens, columns), samples = new(2, columns);
+        int count = (int)shape.Length;
+        double[] x = Data.Normal(1, count), shift = Data.Normal(2, 2 * columns), scale = Data.Normal(3, 2 * columns), gate = Data.Normal(6, 2 * columns);
+        double[] dh = [.. Data.Random(4, count).Select(Data.RoundToBFloat16)], o = [.. Data.Normal(7, count).Select(Data.RoundToBFloat16)];
+        double[] dy = Data.Random(5, count), sum = GatedResidualReference.Forward(x, gate, o, columns);
+        Tensor xs = arena.Upload(x, shape), os = arena.Upload(o, shape, ElementType.BFloat16), gates = arena.Upload(gate, samples);
+        Tensor scales = arena.Upload(scale, samples), h = arena.Rent(shape, type: ElementType.BFloat16), statistics = arena.Rent(new(shape.Rows, 2));
+        Tensor dx = arena.Rent(shape), branch = arena.Rent(shape, type: ElementType.BFloat16);
+        Tensor[] d = [arena.Rent(samples), arena.Rent(samples), arena.Rent(samples)];
+        List<string> launched = [];
+        device.Launching = kernel => launched.Add(kernel.Name.Split('`')[0]);
+        LayerNorm.Forward(device, xs, gates, os, xs, arena.Upload(shift, samples), scales, h, statistics);
+        LayerNorm.Backward(
+            device, xs, gates, os, scales, statistics, arena.Upload(dy, shape), arena.Upload(dh, shape, ElementType.BFloat16),
+            new(new(dx, Add: false), new(d[0], Add: false), new(branch, Add: false), new(d[1], Add: false), new(d[2], Add: false)));
+        device.Launching = null;
+        Assert.Equal(["LayerNormForwardTeams", "LayerNormBackwardGroups", "LayerNormFold"], launched);
+        xs.ShouldBe(sum, 1e-6, 1e-6, "y");
+        h.ShouldBe(LayerNormReference.Forward(sum, shift, scale, columns), 4e-3, 1e-4, "h");
+        double[][] gradients = LayerNormReference.Adjoint(sum, gate, o, scale, dy, dh, columns);
+        dx.ShouldBe(gradients[0], 1e-4, 1e-4, "dx");
+        branch.ShouldBe(gradients[2], 4e-3, 1e-4, "do");
+        foreach ((int i, string name) in new[] { (1, "dgate"), (3, "dshift"), (4, "dscale") })
+        {
+            d[Math.Max(0, i - 2)].ShouldBe(gradients[i], 1e-4, 1e-4, name);
+        }
+    }
+
     public static TheoryData<TestDevice, int, int> Mixtures => [..
         from kind in Devices.Gpus
         from tokens in kind == TestDevice.Simt ? [3] : new[] { 5, 37 }
@@ -87,6 +189,8 @@ public sealed class LayerNormTests
             [Data.Normal(1, 15)]);
         Gradient.ShouldMatch(
             x => Modulated(x, 5), (x, dh) => ModulatedAdjoint(x, dh, 5), [Data.Normal(1, 40), Data.Normal(2, 30)]);
+        Gradient.ShouldMatch(
+            x => Gated(x, 5, 0.5, 2), (x, d) => GatedAdjoint(x, d, 5, 0.5, 2), [Data.Normal(1, 40), Data.Normal(2, 30), Data.Normal(3, 40)]);
     }
 
     [Theory, MemberData(nameof(AllDevices))]
@@ -173,5 +277,21 @@ public sealed class LayerNormTests
         }
 
         return [d[0], modulation];
+    }
+
+    /// <summary>So much of y = x + gate ⊙ o and so much of its norm; the modulation is shift, scale and gate side by side.</summary>
+    private static double[] Gated(double[][] x, int columns, double ofY, double ofH)
+    {
+        double[] y = GatedResidualReference.Forward(x[0], Chunk(x[1], 2, columns), x[2], columns);
+        return [.. y.Zip(Modulated([y, x[1]], columns), (a, b) => (ofY * a) + (ofH * b))];
+    }
+
+    private static double[][] GatedAdjoint(double[][] x, double[] d, int columns, double ofY, double ofH)
+    {
+        double[] gate = Chunk(x[1], 2, columns), y = GatedResidualReference.Forward(x[0], gate, x[2], columns);
+        double[][] g = LayerNormReference.Adjoint(
+            y, gate, x[2], Chunk(x[1], 1, columns), [.. d.Select(v => ofY * v)], [.. d.Select(v => ofH * v)], columns);
+        double[][] parts = [g[3], g[4], g[1]];
+        return [g[0], [.. x[1].Select((_, i) => parts[i / columns % 3][(i / columns / 3 * columns) + (i % columns)])], g[2]];
     }
 }

@@ -64,6 +64,15 @@ public sealed class SelectiveScanTests
         TestDevice.Simt, batch: 1, length: 32, channels: 96, states: 8, chunks: 1, relative: 1e-4, absolute: 1e-4,
         ElementType.Float32, forward: 3, backward: 3);
 
+    // CUDA's form of the backward pass, which has all memory of a group shared; two segments, and threads without channels.
+    [Theory]
+    [InlineData(3, 40, ElementType.Float32)]
+    [InlineData(3, 40, ElementType.BFloat16)]
+    [InlineData(4, 44, ElementType.BFloat16)]
+    public void Simulated_warps_that_share_all_memory_give_the_reference(int backward, int channels, ElementType type) => Check(
+        TestDevice.SimtBf16, batch: 1, length: 21, channels, states: 16, chunks: 1, type == ElementType.BFloat16 ? 3e-2 : 1e-4,
+        type == ElementType.BFloat16 ? 5e-2 : 1e-4, type, forward: 3, backward);
+
     public static TheoryData<TestDevice, int, ElementType> WholeCases =>
         [.. from kind in FastGpuKinds from chunks in new[] { 1, 3 } from type in new[] { ElementType.Float32, ElementType.BFloat16 } select (kind, chunks, type)];
 

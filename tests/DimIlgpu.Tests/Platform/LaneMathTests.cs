@@ -67,6 +67,70 @@ public sealed unsafe class LaneMathTests
         HasValues<SoftplusFunction>((infinity, infinity), (-infinity, 0f), (25f, 25f), (float.MaxValue, float.MaxValue), (nan, nan));
     }
 
+    [Fact]
+    public void The_four_Silus_and_slopes_hold_on_a_sample()
+    {
+        FourHold<Vector512Lane>();
+        FourHold<Vector256Lane>();
+        FourHold<Vector128Lane>();
+        FourHold<ScalarLane>();
+    }
+
+    // A relative error, and what follows from the product with log₂ e being half a unit off; for the slope, where x is also a factor of what 1 − σ
+    // loses, relative to the terms that it is the sum of.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FourHold<TLane>()
+        where TLane : unmanaged, ICpuLane<TLane>
+    {
+        float[] x =
+        [
+            .. Edges, -1.2784645f, -1.2784646f, 87f, -87f, -88f, 1e30f, -1e30f,
+            .. Enumerable.Range(0, (int)(uint.MaxValue / SampleStep)).Select(i => BitConverter.UInt32BitsToSingle((uint)i * SampleStep)),
+        ];
+        x = [.. x, .. new float[64 - (x.Length % 64)]];
+        float[] silu = new float[x.Length], slope = new float[x.Length];
+        fixed (float* from = x, toSilu = silu, toSlope = slope)
+        {
+            for (int i = 0; i < x.Length; i += 4 * TLane.Count)
+            {
+                Quad<TLane> four = default;
+                four.X = TLane.LoadFrom(from + i);
+                four.Y = TLane.LoadFrom(from + i + TLane.Count);
+                four.Z = TLane.LoadFrom(from + i + (2 * TLane.Count));
+                four.W = TLane.LoadFrom(from + i + (3 * TLane.Count));
+                Put(toSilu + i, CpuLaneMath.Silu(four));
+                Put(toSlope + i, CpuLaneMath.SiluSlope(four));
+            }
+        }
+
+        for (int i = 0; i < x.Length; i++)
+        {
+            if (float.IsNaN(x[i]))
+            {
+                Assert.True(float.IsNaN(silu[i]) && float.IsNaN(slope[i]));
+                continue;
+            }
+
+            // At the infinities as their limits.
+            double z = Math.Clamp((double)x[i], -1000, double.MaxValue), s = 1 / (1 + Math.Exp(-z)), rest = 1 / (1 + Math.Exp(z));
+            double below = Math.Clamp(-z, 0, 100) * 7.5e-8, around = Math.Min(Math.Abs(z), 100) * 7.5e-8, least = 3e-36;
+            double tail = rest == 0 ? 0 : z * rest;
+            Holds(silu[i], float.IsPositiveInfinity(x[i]) ? double.PositiveInfinity : z * s, (4e-7 + below) * Math.Abs(z) * s);
+            Holds(slope[i], s * (1 + tail), (4e-7 + around) * s * (1 + Math.Abs(tail)));
+
+            void Holds(float got, double exact, double within) => Assert.True(
+                got == exact || Math.Abs(got - exact) <= within + least, $"f({x[i]:g9}) = {got:g9}, exactly {exact:g12}, within {within + least:g3}");
+        }
+
+        static void Put(float* to, Quad<TLane> values)
+        {
+            TLane.StoreTo(to, values.X);
+            TLane.StoreTo(to + TLane.Count, values.Y);
+            TLane.StoreTo(to + (2 * TLane.Count), values.Z);
+            TLane.StoreTo(to + (3 * TLane.Count), values.W);
+        }
+    }
+
     private static void HasValues<TFunction>(params (float X, float Y)[] cases)
         where TFunction : ILaneFunction
     {

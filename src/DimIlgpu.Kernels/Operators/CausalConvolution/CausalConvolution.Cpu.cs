@@ -8,20 +8,24 @@ internal readonly unsafe struct CausalRows(
 {
     public readonly int Channels = channels;
     public readonly int Length = length;
+    public readonly int Width = width;
+    public readonly int Pitch = xPitch;
     public readonly long Rows = rows;
+
+    public float* Zeros => (float*)zeros.Address;
 
     /// <summary>Token t of a sample, whose first row is given; zeros before the first and after the last.</summary>
     public float* Token(long sample, int t) =>
-        t < 0 || t >= this.Length ? (float*)zeros.Address : this.Place(sample, t);
+        t < 0 || t >= this.Length ? this.Zeros : this.Place(sample, t);
 
     /// <summary>Where token t would stand, be it there or not.</summary>
-    public float* Place(long sample, int t) => (float*)x.Address + ((sample + t) * xPitch);
+    public float* Place(long sample, int t) => (float*)x.Address + ((sample + t) * this.Pitch);
 
     /// <summary>A tap's row; the first taps of a narrower filter are zeros.</summary>
     public float* Tap(int direction, int tap)
     {
-        int k = tap + width - 4;
-        return k < 0 ? (float*)zeros.Address : (float*)weight.Address + ((long)((direction * width) + k) * this.Channels);
+        int k = tap + this.Width - 4;
+        return k < 0 ? this.Zeros : (float*)weight.Address + ((long)((direction * this.Width) + k) * this.Channels);
     }
 
     public float* Bias(int direction) => (float*)bias.Address + (direction * this.Channels);
@@ -30,7 +34,8 @@ internal readonly unsafe struct CausalRows(
 /// <summary>CPU: two tokens at a time in both directions, row by row of memory.</summary>
 /// <remarks>
 /// The processor's own prefetcher loses its way at each gap between two rows of x, and stores between the loads make it
-/// worse: rows are asked for some tokens ahead. In blocks of columns the taps of both directions stay in the first cache.
+/// worse: rows are asked for some tokens ahead, and the lines that the next tokens' results go to before those are stored.
+/// In blocks of columns the taps of both directions stay in the first cache.
 /// </remarks>
 internal readonly unsafe struct CausalConvolutionForwardTiles(CausalRows rows, Floats u, int uPitch) : ITileKernel
 {
@@ -72,19 +77,29 @@ internal readonly unsafe struct CausalConvolutionForwardTiles(CausalRows rows, F
         {
             CpuLaneMath.PrefetchNear(near + c);
             CpuLaneMath.PrefetchNear(far + c);
+            CpuLaneMath.PrefetchNear(f + (2 * uPitch) + c);
+            CpuLaneMath.PrefetchNear(f + (3 * uPitch) + c);
+            CpuLaneMath.PrefetchNear(b + (2 * uPitch) + c);
+            CpuLaneMath.PrefetchNear(b + (3 * uPitch) + c);
             TLane x1 = TLane.LoadFrom(r1 + c), x2 = TLane.LoadFrom(r2 + c), x3 = TLane.LoadFrom(r3 + c), x4 = TLane.LoadFrom(r4 + c);
             TLane x5 = TLane.LoadFrom(r5 + c), x6 = TLane.LoadFrom(r6 + c);
             TLane w0 = TLane.LoadFrom(f0 + c), w1 = TLane.LoadFrom(f1 + c), w2 = TLane.LoadFrom(f2 + c), w3 = TLane.LoadFrom(f3 + c);
             TLane bias = TLane.LoadFrom(fBias + c);
-            TLane.StoreTo(f + next + c, LaneMath.Silu(CausalTap.Sum(bias, w0, w1, w2, w3, x1, x2, x3, x4)));
-            TLane.StoreTo(f + c, LaneMath.Silu(CausalTap.Sum(bias, w0, w1, w2, w3, TLane.LoadFrom(r0 + c), x1, x2, x3)));
+            Quad<TLane> a = default;
+            a.X = CausalTap.Sum(bias, w0, w1, w2, w3, TLane.LoadFrom(r0 + c), x1, x2, x3);
+            a.Y = CausalTap.Sum(bias, w0, w1, w2, w3, x1, x2, x3, x4);
             w0 = TLane.LoadFrom(b0 + c);
             w1 = TLane.LoadFrom(b1 + c);
             w2 = TLane.LoadFrom(b2 + c);
             w3 = TLane.LoadFrom(b3 + c);
             bias = TLane.LoadFrom(bBias + c);
-            TLane.StoreTo(b + next + c, LaneMath.Silu(CausalTap.Sum(bias, w0, w1, w2, w3, TLane.LoadFrom(r7 + c), x6, x5, x4)));
-            TLane.StoreTo(b + c, LaneMath.Silu(CausalTap.Sum(bias, w0, w1, w2, w3, x6, x5, x4, x3)));
+            a.Z = CausalTap.Sum(bias, w0, w1, w2, w3, x6, x5, x4, x3);
+            a.W = CausalTap.Sum(bias, w0, w1, w2, w3, TLane.LoadFrom(r7 + c), x6, x5, x4);
+            a = CpuLaneMath.Silu(a);
+            TLane.StoreTo(f + next + c, a.Y);
+            TLane.StoreTo(f + c, a.X);
+            TLane.StoreTo(b + next + c, a.W);
+            TLane.StoreTo(b + c, a.Z);
         }
     }
 }

@@ -4,16 +4,17 @@ namespace DimIlgpu.Kernels;
 
 /// <summary>What both passes read, and how the tokens are laid over groups.</summary>
 /// <remarks>
-/// A group is <see cref="Teams"/> adjacent strips of tokens and 64 channels. A strip is a chunk of one sample's tokens and
-/// 32 threads of two channels each: what they load at once is adjacent, 128 bytes of bfloat16.
+/// A strip is a chunk of one sample's tokens and 32 threads of two channels each: what they load at once is adjacent, 128 bytes
+/// of bfloat16. A group is <see cref="Teams"/> strips: chunks that follow each other and, in the forward pass, twice 64 channels
+/// side by side; the backward pass adds up all of them.
 /// </remarks>
 internal readonly struct CausalLayout(
     Floats x, Floats weight, Floats bias, int xPitch, int channels, int width, int length, int chunk, Divisor chunks, Divisor channelGroups,
-    long rows, int strips)
+    long rows, int strips, int across)
 {
     public const int Team = 32;
     public const int Teams = 4;
-    public const int ChannelsPerGroup = 2 * Team;
+    public const int ChannelsPerStrip = 2 * Team;
 
     public readonly Floats X = x;
     public readonly int Pitch = xPitch;
@@ -25,6 +26,9 @@ internal readonly struct CausalLayout(
     public readonly long Rows = rows;
     public readonly int Strips = strips;
 
+    /// <summary>The strips of a group that are side by side, as a power of two.</summary>
+    public readonly int Across = across;
+
     /// <summary>Groups side by side, which are launched one after another so that they share rows of memory.</summary>
     public readonly Divisor ChannelGroups = channelGroups;
 
@@ -32,7 +36,8 @@ internal readonly struct CausalLayout(
     public int Inner(CausalPlace place)
     {
         int last = this.Length - ((this.Chunks.Value - 1) * this.Chunk);
-        return (place.StripGroup + 1) * Teams <= this.Strips && place.FirstColumn + ChannelsPerGroup <= this.Channels ? last : 0;
+        int channels = ChannelsPerStrip << this.Across;
+        return (place.StripGroup + 1) * (Teams >> this.Across) <= this.Strips && (place.ChannelGroup + 1) * channels <= this.Channels ? last : 0;
     }
 
     /// <summary>The taps and biases of two channels; the first taps of a narrower filter are zero.</summary>
@@ -114,8 +119,9 @@ internal readonly struct CausalPlace
         int thread = Group.IdxX;
         this.StripGroup = l.ChannelGroups.Quotient(Grid.IdxX);
         this.ChannelGroup = Grid.IdxX - (this.StripGroup * l.ChannelGroups.Value);
-        int strip = (this.StripGroup * CausalLayout.Teams) + (thread / CausalLayout.Team), sample = l.Chunks.Quotient(strip);
-        this.FirstColumn = this.ChannelGroup * CausalLayout.ChannelsPerGroup;
+        int team = thread / CausalLayout.Team, beside = team & ((1 << l.Across) - 1);
+        int strip = (this.StripGroup * (CausalLayout.Teams >> l.Across)) + (team >> l.Across), sample = l.Chunks.Quotient(strip);
+        this.FirstColumn = ((this.ChannelGroup << l.Across) + beside) * CausalLayout.ChannelsPerStrip;
         this.Column = this.FirstColumn + (2 * (thread % CausalLayout.Team));
         this.IsStrip = strip < l.Strips;
         this.IsThere = this.IsStrip && this.Column < l.Channels;
@@ -167,14 +173,14 @@ internal readonly struct CausalGroups
 {
     private readonly Device device;
 
-    private CausalGroups(Device device, Tensor x, Tensor weight, Tensor bias, int length, int chunk)
+    private CausalGroups(Device device, Tensor x, Tensor weight, Tensor bias, int length, int chunk, int across)
     {
-        int chunks = (length + chunk - 1) / chunk;
+        int chunks = (length + chunk - 1) / chunk, strips = CausalLayout.Teams >> across;
         this.device = device;
         this.Layout = new(
             x.Memory, weight.Memory, bias.Memory, x.Pitch, x.Columns, (int)weight.Rows / 2, length, chunk, new(chunks),
-            new(ChannelGroups(x)), x.Rows, checked((int)(x.Rows / length * chunks)));
-        this.StripGroups = (this.Layout.Strips + CausalLayout.Teams - 1) / CausalLayout.Teams;
+            new((StripsAcross(x) + (1 << across) - 1) >> across), x.Rows, checked((int)(x.Rows / length * chunks)), across);
+        this.StripGroups = (this.Layout.Strips + strips - 1) / strips;
     }
 
     public CausalLayout Layout { get; }
@@ -188,12 +194,12 @@ internal readonly struct CausalGroups
     {
         const int most = 32, enough = 6144;
         int chunk = most;
-        while (chunk > 8 && x.Rows / length * ((length + chunk - 1) / chunk) * ChannelGroups(x) < enough)
+        while (chunk > 8 && x.Rows / length * ((length + chunk - 1) / chunk) * StripsAcross(x) < enough)
         {
             chunk /= 2;
         }
 
-        return new(device, x, weight, bias, length, asked ?? chunk);
+        return new(device, x, weight, bias, length, asked ?? chunk, Across(x));
     }
 
     /// <summary>Groups for the backward pass.</summary>
@@ -210,7 +216,7 @@ internal readonly struct CausalGroups
         {
             int tokens = (((length + chunks - 1) / chunks) + 3) / 4 * 4;
             long strips = samples * ((length + tokens - 1) / tokens);
-            long groups = (strips + CausalLayout.Teams - 1) / CausalLayout.Teams * ChannelGroups(x), rounds = (groups + processors - 1) / processors;
+            long groups = (strips + CausalLayout.Teams - 1) / CausalLayout.Teams * StripsAcross(x), rounds = (groups + processors - 1) / processors;
             if (rounds * (tokens + beside) < best)
             {
                 (best, chunk) = (rounds * (tokens + beside), tokens);
@@ -222,12 +228,15 @@ internal readonly struct CausalGroups
             }
         }
 
-        return new(device, x, weight, bias, length, asked ?? chunk);
+        return new(device, x, weight, bias, length, asked ?? chunk, across: 0);
     }
 
     public void Launch<TKernel>(TKernel kernel)
         where TKernel : struct, IGroupKernel => this.device.Groups(
             kernel, new(checked(this.StripGroups * this.Layout.ChannelGroups.Value), 1, 1), CausalLayout.Team * CausalLayout.Teams);
 
-    private static int ChannelGroups(Tensor x) => (x.Columns + CausalLayout.ChannelsPerGroup - 1) / CausalLayout.ChannelsPerGroup;
+    // Two where none is idle then: four gain no more.
+    private static int Across(Tensor x) => StripsAcross(x) % 2 == 0 ? 1 : 0;
+
+    private static int StripsAcross(Tensor x) => (x.Columns + CausalLayout.ChannelsPerStrip - 1) / CausalLayout.ChannelsPerStrip;
 }

@@ -54,10 +54,7 @@ public static class CausalConvolution
         if (device.Kind == DeviceKind.Cpu)
         {
             using ArenaScope scope = device.Scratch.Scope();
-            CausalRows rows = new(
-                x.Memory, weight.Memory, bias.Memory, device.Scratch.Rent(new(1, x.Columns), clear: true).Memory, x.Pitch, x.Columns,
-                (int)weight.Rows / 2, length, x.Rows);
-            CausalConvolutionForwardTiles tiles = new(rows, u.Memory, u.Pitch);
+            CausalConvolutionForwardTiles tiles = new(Rows(device, x, weight, bias, length), u.Memory, u.Pitch);
             device.Tiles(tiles, x.Rows / length * tiles.Tiles, device.Lane(x.Columns));
             return;
         }
@@ -116,13 +113,25 @@ public static class CausalConvolution
             return;
         }
 
-        int chunks = (length + BackwardChunk - 1) / BackwardChunk;
+        int tokens = device.Kind == DeviceKind.Cpu ? CausalConvolutionBackwardTiles.Chunk(length, x.Rows) : BackwardChunk;
+        int chunks = (length + tokens - 1) / tokens;
         Tensor partial = device.Scratch.Rent(new(x.Rows / length * chunks, sums));
-        device.Strips(
-            new CausalConvolutionBackward(
-                x.Memory, weight.Memory, bias.Memory, du.Memory, Target.Of(dx, x), partial.Memory, x.Pitch, du.Pitch,
-                x.Columns, (int)weight.Rows / 2, length, BackwardChunk, chunks, x.Rows),
-            partial.Rows, x.Columns);
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            CausalConvolutionBackwardTiles tiles = new(
+                Rows(device, x, weight, bias, length), du.Memory, du.Pitch, Target.Of(dx, x), partial.Memory, tokens,
+                device.ThreadScratch(CausalConvolutionBackwardTiles.ScratchLength));
+            device.Tiles(tiles, partial.Rows * tiles.Blocks, device.Lane(x.Columns));
+        }
+        else
+        {
+            device.Strips(
+                new CausalConvolutionBackward(
+                    x.Memory, weight.Memory, bias.Memory, du.Memory, Target.Of(dx, x), partial.Memory, x.Pitch, du.Pitch,
+                    x.Columns, (int)weight.Rows / 2, length, BackwardChunk, chunks, x.Rows),
+                partial.Rows, x.Columns);
+        }
+
         Sum(device, partial.Slice(0, taps), Flat(dweight));
         Sum(device, partial.Slice(taps, sums - taps), Flat(dbias));
 
@@ -140,6 +149,10 @@ public static class CausalConvolution
     private static bool IsPaired(Device device, Tensor x, Tensor weight, Tensor bias) =>
         device.Kind != DeviceKind.Cpu && Stored.IsAligned(x, 2) && Stored.Fits(weight, ElementType.Float32, 2)
         && Stored.Fits(bias, ElementType.Float32, 2);
+
+    private static CausalRows Rows(Device device, Tensor x, Tensor weight, Tensor bias, int length) => new(
+        x.Memory, weight.Memory, bias.Memory, device.Scratch.Rent(new(1, x.Columns), clear: true).Memory, x.Pitch, x.Columns,
+        (int)weight.Rows / 2, length, x.Rows);
 
     private static void Sum(Device device, Tensor partial, Sink? to)
     {

@@ -55,6 +55,22 @@ internal readonly struct ThreeRowParts : IRowParts
     public static int Value => 3;
 }
 
+/// <summary>Whether a gated branch is added to the rows before they are normalised.</summary>
+internal interface IGatedBranch
+{
+    static abstract bool IsThere { get; }
+}
+
+internal readonly struct NoBranch : IGatedBranch
+{
+    public static bool IsThere => false;
+}
+
+internal readonly struct GatedBranch : IGatedBranch
+{
+    public static bool IsThere => true;
+}
+
 /// <summary>A thread's quads of 384 columns of a row, as they are stored: every 32nd, for 32 threads share a row.</summary>
 internal struct RowPart<TStored>
     where TStored : unmanaged, IStored<TStored, FloatQuad>
@@ -102,29 +118,41 @@ internal struct RowParts<TStored, TParts>
 /// <summary>GPU: a row is the registers of 32 threads, read from memory once; a group has a part of a sample's rows, eight at a time.</summary>
 /// <remarks>
 /// Their modulation waits in shared memory: read for each row it would double what multiprocessors read from the L2.
-/// x and its modulation are stored as <typeparamref name="TStream"/>, h as <typeparamref name="TBranch"/>.
+/// x, its modulation and y are stored as <typeparamref name="TStream"/>, h and o as <typeparamref name="TBranch"/>.
 /// </remarks>
-[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(OneRowPart))]
-[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(TwoRowParts))]
-[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(ThreeRowParts))]
-[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(OneRowPart))]
-[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(TwoRowParts))]
-[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
-[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(OneRowPart))]
-[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(TwoRowParts))]
-[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(ThreeRowParts))]
-internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
-    Floats x, Floats shift, Floats scale, Floats h, Floats statistics,
-    int xPitch, int shiftPitch, int scalePitch, int hPitch, int columns, float share, LayerNormSplit split, int modulated) : IGroupKernel
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(OneRowPart), typeof(NoBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(OneRowPart), typeof(GatedBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(TwoRowParts), typeof(NoBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(TwoRowParts), typeof(GatedBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(ThreeRowParts), typeof(NoBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(FloatQuad), typeof(ThreeRowParts), typeof(GatedBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(OneRowPart), typeof(NoBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(OneRowPart), typeof(GatedBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(TwoRowParts), typeof(NoBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(TwoRowParts), typeof(GatedBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(ThreeRowParts), typeof(NoBranch))]
+[KernelInstance(typeof(FloatQuad), typeof(NarrowQuad), typeof(ThreeRowParts), typeof(GatedBranch))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(OneRowPart), typeof(NoBranch))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(OneRowPart), typeof(GatedBranch))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(TwoRowParts), typeof(NoBranch))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(TwoRowParts), typeof(GatedBranch))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(ThreeRowParts), typeof(NoBranch))]
+[KernelInstance(typeof(NarrowQuad), typeof(NarrowQuad), typeof(ThreeRowParts), typeof(GatedBranch))]
+internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts, TGated>(
+    Floats x, Floats gate, Floats o, Floats y, Floats shift, Floats scale, Floats h, Floats statistics, int xPitch, int gatePitch, int oPitch, int yPitch,
+    int shiftPitch, int scalePitch, int hPitch, int columns, float share, LayerNormSplit split, int modulated) : IGroupKernel
     where TStream : unmanaged, IStored<TStream, FloatQuad>
     where TBranch : unmanaged, IStored<TBranch, FloatQuad>
     where TParts : struct, IRowParts
+    where TGated : struct, IGatedBranch
 {
     private const int Team = LayerNormTeams.Team;
     private const int Threads = LayerNormTeams.Teams * Team;
     private const int Most = 3 * RowPart<FloatQuad>.Quads;
 
-    public static int GroupsPerProcessor => 4;
+    // As many as have registers for what is on their way.
+    public static int GroupsPerProcessor =>
+        !TGated.IsThere ? 4 : Interop.SizeOf<TStream>() < Interop.SizeOf<FloatQuad>() ? 3 : 2;
 
     public static int ThreadsPerGroup => Threads;
 
@@ -132,13 +160,22 @@ internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
         where TPlatform : struct, IPlatform
     {
         ArrayView<FloatQuad> factors = SharedMemory.Allocate<FloatQuad>(Most), shifts = SharedMemory.Allocate<FloatQuad>(Most);
+        ArrayView<FloatQuad> gates = SharedMemory.Allocate<FloatQuad>(TGated.IsThere ? Most : 1);
         int sample = split.Sample(Grid.IdxX), first = split.First(Grid.IdxX, sample), count = split.Count(first);
         int lane = Group.IdxX % Team, quads = columns / 4, hStep = hPitch / 4;
         long begin = split.Row(sample, first);
         ArrayView<TStream> xs = TStream.Of(x).SubView(begin * xPitch / 4);
         ArrayView<TBranch> hs = TBranch.Of(h).SubView(begin * hPitch / 4);
         ArrayView<FloatPair> kept = FloatPair.Of(statistics).SubView(begin);
-        RowParts<TStream, TParts> now = this.Load(xs, 0, count, lane, quads);
+        ArrayView<TBranch> os = TBranch.Of(o).SubView(TGated.IsThere ? begin * oPitch / 4 : 0);
+        ArrayView<TStream> ys = TStream.Of(y).SubView(TGated.IsThere ? begin * yPitch / 4 : 0);
+        RowParts<TStream, TParts> now = Load<TStream>(xs, xPitch, 0, count, lane, quads);
+        RowParts<TBranch, TParts> branch = default;
+        if (TGated.IsThere)
+        {
+            branch = Load<TBranch>(os, oPitch, 0, count, lane, quads);
+        }
+
         ArrayView<TStream> scaling = TStream.Of(scale).SubView(modulated != 0 ? (long)sample * scalePitch / 4 : 0);
         ArrayView<TStream> shifting = TStream.Of(shift).SubView(modulated != 0 ? (long)sample * shiftPitch / 4 : 0);
         for (int quad = Group.IdxX; quad < TParts.Value * RowPart<FloatQuad>.Quads; quad += Threads)
@@ -146,6 +183,10 @@ internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
             bool isModulated = modulated != 0 && quad < quads;
             factors[quad] = isModulated ? FloatQuad.Of(1f) + scaling[quad].Value : FloatQuad.Of(1f);
             shifts[quad] = isModulated ? shifting[quad].Value : default;
+            if (TGated.IsThere)
+            {
+                gates[quad] = quad < quads ? TStream.Of(gate)[((long)sample * gatePitch / 4) + quad].Value : default;
+            }
         }
 
         TPlatform.Barrier();
@@ -156,6 +197,14 @@ internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
 
             // Differences from one element of the row keep their digits, however large the mean.
             float origin = now.Origin;
+            if (TGated.IsThere)
+            {
+                origin += gates[0].X * branch.Origin;
+                p0 = Add(p0, gates, branch.P0, lane);
+                p1 = TParts.Value > 1 ? Add(p1, gates, branch.P1, lane + RowPart<TStream>.Quads) : p1;
+                p2 = TParts.Value > 2 ? Add(p2, gates, branch.P2, lane + (2 * RowPart<TStream>.Quads)) : p2;
+            }
+
             float sum = Sum(p0, lane, quads, origin);
             sum += TParts.Value > 1 ? Sum(p1, lane + RowPart<TStream>.Quads, quads, origin) : 0f;
             sum += TParts.Value > 2 ? Sum(p2, lane + (2 * RowPart<TStream>.Quads), quads, origin) : 0f;
@@ -166,6 +215,15 @@ internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
             float reciprocal = SpecialFunctions.ReciprocalRoot((share * TPlatform.TeamSum(square)) + LayerNorm.Epsilon);
             ArrayView<TBranch> to = hs.SubView(row * hStep);
             int stored = mine < count ? quads : 0;
+            if (TGated.IsThere)
+            {
+                // Not before the sums, for which every thread has read its row: y may be x.
+                ArrayView<TStream> stream = ys.SubView(row * (yPitch / 4));
+                Keep(stream, p0, lane, stored);
+                Keep(stream, p1, lane + RowPart<TStream>.Quads, TParts.Value > 1 ? stored : 0);
+                Keep(stream, p2, lane + (2 * RowPart<TStream>.Quads), TParts.Value > 2 ? stored : 0);
+            }
+
             Put(to, factors, shifts, p0, lane, stored, mean, reciprocal);
             if (TParts.Value > 1)
             {
@@ -182,15 +240,45 @@ internal readonly struct LayerNormForwardTeams<TStream, TBranch, TParts>(
                 kept[row] = new(mean, reciprocal);
             }
 
-            now = this.Load(xs, t + LayerNormTeams.Teams, count, lane, quads);
+            now = Load<TStream>(xs, xPitch, t + LayerNormTeams.Teams, count, lane, quads);
+            if (TGated.IsThere)
+            {
+                branch = Load<TBranch>(os, oPitch, t + LayerNormTeams.Teams, count, lane, quads);
+            }
         }
     }
 
     /// <summary>The team's row of some adjacent ones; beyond the last one that one again, for sums are taken together.</summary>
-    private RowParts<TStream, TParts> Load(ArrayView<TStream> xs, int t, int count, int lane, int quads)
+    private static RowParts<TStored, TParts> Load<TStored>(ArrayView<TStored> rows, int pitch, int t, int count, int lane, int quads)
+        where TStored : unmanaged, IStored<TStored, FloatQuad>
     {
         int mine = t + (Group.IdxX / Team), row = mine < count ? mine : count - 1;
-        return new(xs.SubView(row * (xPitch / 4)), lane, t < count ? quads : 0);
+        return new(rows.SubView(row * (pitch / 4)), lane, t < count ? quads : 0);
+    }
+
+    private static RowPart<TStream> Add(RowPart<TStream> x, ArrayView<FloatQuad> gates, RowPart<TBranch> branch, int quad) => new()
+    {
+        A = TStream.From(FloatQuad.Fma(gates[quad], branch.A.Value, x.A.Value)),
+        B = TStream.From(FloatQuad.Fma(gates[quad + Team], branch.B.Value, x.B.Value)),
+        C = TStream.From(FloatQuad.Fma(gates[quad + (2 * Team)], branch.C.Value, x.C.Value)),
+    };
+
+    private static void Keep(ArrayView<TStream> to, RowPart<TStream> part, int quad, int quads)
+    {
+        if (quad < quads)
+        {
+            to[quad] = part.A;
+        }
+
+        if (quad + Team < quads)
+        {
+            to[quad + Team] = part.B;
+        }
+
+        if (quad + (2 * Team) < quads)
+        {
+            to[quad + (2 * Team)] = part.C;
+        }
     }
 
     private static float Sum(RowPart<TStream> part, int quad, int quads, float origin) =>
@@ -250,19 +338,33 @@ internal static class LayerNormTeams
         x.Columns <= 3 * RowPart<FloatQuad>.Columns && Stored.IsMixed(device, x, branch, others);
 
     /// <summary>Adds up what the parts of each sample have left.</summary>
-    public static void Fold(Device device, Tensor sums, int parts, Sink? dshift, Sink? dscale, int columns)
+    /// <param name="device">Where to run.</param>
+    /// <param name="sums">Shift and scale side by side, (samples · parts, 2 · columns).</param>
+    /// <param name="gates">The gate, (samples · parts, columns); whatever else where there is none.</param>
+    /// <param name="parts">Parts of a sample.</param>
+    /// <param name="dshift">Receives the shift; null where not wanted.</param>
+    /// <param name="dscale">Receives the scale; null where not wanted.</param>
+    /// <param name="dgate">Receives the gate; null where not wanted.</param>
+    public static void Fold(Device device, Tensor sums, Tensor gates, int parts, Sink? dshift, Sink? dscale, Sink? dgate)
     {
         const int mostSamples = 65535;
+        int columns = sums.Columns / 2, quads = dgate is null ? columns / 2 : columns / 4 * 3;
         long samples = sums.Rows / parts;
-        if (parts > LayerNormFold.MostParts || samples > mostSamples || !IsQuad(dshift) || !IsQuad(dscale))
+        if (parts > LayerNormFold.MostParts || samples > mostSamples || !IsQuad(dshift) || !IsQuad(dscale) || !IsQuad(dgate))
         {
             ColumnSum.Fold(device, sums, parts, dshift, dscale, columns);
+            if (dgate is { } sink)
+            {
+                ColumnSum.Fold(device, gates, parts, sink);
+            }
+
             return;
         }
 
         device.Groups(
-            new LayerNormFold(sums.Memory, Target.Of(dshift, sums), Target.Of(dscale, sums), columns, parts),
-            new(((columns / 2) + LayerNormFold.Threads - 1) / LayerNormFold.Threads, (int)samples, 1), LayerNormFold.Threads);
+            new LayerNormFold(
+                sums.Memory, gates.Memory, Target.Of(dshift, sums), Target.Of(dscale, sums), Target.Of(dgate, sums), columns, quads, parts),
+            new((quads + LayerNormFold.Threads - 1) / LayerNormFold.Threads, (int)samples, 1), LayerNormFold.Threads);
     }
 
     private static bool IsQuad(Sink? to) => to is not { } sink || Stored.IsAligned(sink.Tensor, 4);

@@ -3,26 +3,47 @@ using ILGPU.Algorithms;
 
 namespace DimIlgpu.Kernels;
 
-/// <summary>A row at a time: read once from memory, once more from the cache.</summary>
+/// <summary>A row at a time: read once from memory, once more from the cache; twice more where a gated branch is added first.</summary>
 internal readonly struct LayerNormForward(
-    Floats x, Floats shift, Floats scale, Floats h, Floats statistics,
-    int xPitch, int shiftPitch, int scalePitch, int hPitch, int columns, long rows, int modulated) : IRowKernel
+    Floats x, Floats gate, Floats o, Floats y, Floats shift, Floats scale, Floats h, Floats statistics, int xPitch, int gatePitch, int oPitch, int yPitch,
+    int shiftPitch, int scalePitch, int hPitch, int columns, long rows, int modulated, int gated) : IRowKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TPlatform, TLane>(long row)
         where TPlatform : struct, IPlatform
         where TLane : unmanaged, ILane<TLane>
     {
-        long from = row * xPitch, to = row * hPitch;
+        if (gated != 0)
+        {
+            long residual = row * xPitch, gates = row / rows * gatePitch, branch = row * oPitch, sum = row * yPitch;
+            for (int c = TPlatform.Rank * TLane.Count; c < columns; c += TPlatform.Size * TLane.Count)
+            {
+                TLane.Store(
+                    y, sum + c, TLane.Fma(TLane.Load(gate, gates + c), TLane.Load(o, branch + c), TLane.Load(x, residual + c)));
+            }
+
+            // Every thread reads the row's first element.
+            TPlatform.Barrier();
+        }
+
+        this.Normalise<TPlatform, TLane>(gated != 0 ? y : x, row * (gated != 0 ? yPitch : xPitch), row);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Normalise<TPlatform, TLane>(Floats stream, long from, long row)
+        where TPlatform : struct, IPlatform
+        where TLane : unmanaged, ILane<TLane>
+    {
+        long to = row * hPitch;
         int first = TPlatform.Rank * TLane.Count, step = TPlatform.Size * TLane.Count;
 
         // One element of a row lies within √columns standard deviations of the row's mean, however large that is,
         // so that sums of differences from it lose at most the digits of a factor of columns.
-        float origin = TLane.Read(x, from);
+        float origin = TLane.Read(stream, from);
         TLane sum = TLane.Of(0f), square = TLane.Of(0f);
         for (int c = first; c < columns; c += step)
         {
-            TLane d = TLane.Load(x, from + c) - TLane.Of(origin);
+            TLane d = TLane.Load(stream, from + c) - TLane.Of(origin);
             sum += d;
             square = TLane.Fma(d, d, square);
         }
@@ -41,7 +62,7 @@ internal readonly struct LayerNormForward(
         {
             for (int c = first; c < columns; c += step)
             {
-                TLane.Store(h, to + c, (TLane.Load(x, from + c) - TLane.Of(mean)) * TLane.Of(reciprocal));
+                TLane.Store(h, to + c, (TLane.Load(stream, from + c) - TLane.Of(mean)) * TLane.Of(reciprocal));
             }
 
             return;
@@ -50,7 +71,7 @@ internal readonly struct LayerNormForward(
         long sample = row / rows;
         for (int c = first; c < columns; c += step)
         {
-            TLane normal = (TLane.Load(x, from + c) - TLane.Of(mean)) * TLane.Of(reciprocal);
+            TLane normal = (TLane.Load(stream, from + c) - TLane.Of(mean)) * TLane.Of(reciprocal);
             TLane factor = TLane.Of(1f) + TLane.Load(scale, (sample * scalePitch) + c);
             TLane.Store(h, to + c, TLane.Fma(normal, factor, TLane.Load(shift, (sample * shiftPitch) + c)));
         }
@@ -62,8 +83,9 @@ internal readonly struct LayerNormForward(
 /// read of x and dh; the partial sums stay in the cache.
 /// </summary>
 internal readonly struct LayerNormBackward(
-    Floats x, Floats scale, Floats statistics, Floats dh, Target dx, Floats dshift, Floats dscale,
-    int xPitch, int scalePitch, int dhPitch, int columns, long rows, int parts, int modulated) : IRowKernel
+    Floats x, Floats gate, Floats o, Floats scale, Floats statistics, Floats dy, Floats dh, Target dx, Target branch,
+    Floats dshift, Floats dscale, Floats dgate, int xPitch, int gatePitch, int oPitch, int scalePitch, int dyPitch, int dhPitch,
+    int columns, long rows, int parts, int modulated, int gated, int seeded) : IRowKernel
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Execute<TPlatform, TLane>(long row)
@@ -113,7 +135,16 @@ internal readonly struct LayerNormBackward(
                     g = TLane.Fma(g, TLane.Load(scale, factors + c), g);
                 }
 
-                dx.Put(r, c, (g - TLane.Fma(normal, meanProduct, meanSum)) * reciprocal);
+                TLane d = (g - TLane.Fma(normal, meanProduct, meanSum)) * reciprocal;
+                if (gated != 0)
+                {
+                    d = seeded != 0 ? d + TLane.Load(dy, (r * dyPitch) + c) : d;
+                    TLane gates = d * TLane.Load(o, (r * oPitch) + c);
+                    TLane.Store(dgate, sums + c, t > begin ? gates + TLane.Load(dgate, sums + c) : gates);
+                    branch.Put(r, c, d * TLane.Load(gate, (sample * gatePitch) + c));
+                }
+
+                dx.Put(r, c, d);
             }
         }
     }

@@ -46,4 +46,21 @@ internal static class LayerNormReference
 
         return [Adjoint(x, d, columns), dshift, dscale];
     }
+
+    /// <summary>Behind a gated branch, y = x + gate ⊙ o being what is normalised.</summary>
+    /// <returns>The gradients of x, gate, o, shift and scale, given those of y and of the norm.</returns>
+    public static double[][] Adjoint(double[] y, double[] gate, double[] o, double[] scale, double[] dy, double[] dh, int columns)
+    {
+        double[][] norm = Adjoint(y, scale, dh, columns);
+        int tokens = y.Length / gate.Length;
+        double[] dx = [.. dy.Zip(norm[0], (a, b) => a + b)], dgate = new double[gate.Length], branch = new double[o.Length];
+        for (int i = 0; i < o.Length; i++)
+        {
+            int m = (i / columns / tokens * columns) + (i % columns);
+            dgate[m] += dx[i] * o[i];
+            branch[i] = dx[i] * gate[m];
+        }
+
+        return [dx, dgate, branch, norm[1], norm[2]];
+    }
 }

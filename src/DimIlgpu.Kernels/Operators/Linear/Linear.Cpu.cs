@@ -36,18 +36,25 @@ internal readonly struct LinearPanels(
     /// <param name="weight">Keeps B as it is packed; null where B will be another one the next time.</param>
     public static void Launch(Device device, Product product, int batch, PackedWeight? weight)
     {
-        if (weight is null && IsBetterTransposed(product, device.LaneWidth))
+        int lane = device.LaneWidth;
+        bool alone = (long)batch * product.M * product.N * product.K < WorthSharing;
+        if (weight is null && LinearDots.Fits(product, lane))
+        {
+            LinearDots dots = new(product);
+            device.Tiles(dots, (long)batch * dots.Tiles, lane, alone);
+            return;
+        }
+
+        if (weight is null && IsBetterTransposed(product, lane))
         {
             product = product.Transpose();
         }
 
-        int lane = device.LaneWidth;
         LinearGrid grid = LinearGrid.Of(product, batch, lane, device.EnoughTiles);
         using ArenaScope scope = device.Scratch.Scope();
         int length = (PanelVectors / grid.WidestPanel * (grid.MostRows + (grid.WidestPanel * lane))) + lane;
         Tensor scratch = device.ThreadScratch(length);
         long tiles = (long)batch * grid.RowTiles * grid.ColumnTiles;
-        bool alone = (long)batch * product.M * product.N * product.K < WorthSharing;
         if (weight is not null)
         {
             Floats kept = weight.Fill(product, grid, batch);

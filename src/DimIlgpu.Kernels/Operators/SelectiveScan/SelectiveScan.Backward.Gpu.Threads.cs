@@ -77,7 +77,7 @@ internal readonly struct ScanColumns<TFour, TWidth>
     public static int Lanes => 8 * TWidth.Channels;
 
     /// <summary>Reads what <see cref="Keep"/> wrote.</summary>
-    public static ScanColumns<TFour, TWidth> Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1], Group.IdxX % 8);
+    public static ScanColumns<TFour, TWidth> Kept(ScanLayout l, ArrayView<int> kept) => new(l.Channels, kept[0], kept[1], Group.IdxX & 7);
 
     /// <summary>Writes it to memory of the thread.</summary>
     public void Keep(ArrayView<int> kept)
@@ -123,8 +123,9 @@ internal readonly struct ScanColumns<TFour, TWidth>
 
     private int Channel(int part)
     {
-        int at = this.slot + (8 * part);
-        return (4 * (at % (Lanes / 4))) + (at / (Lanes / 4));
+        // Unsigned, for whose division by a constant ptxas knows a multiplication.
+        uint at = (uint)(this.slot + (8 * part)), four = (uint)Lanes / 4;
+        return (int)((4 * (at % four)) + (at / four));
     }
 
     private FloatQuad Load(Floats memory, long from, int part, int there)
@@ -171,6 +172,24 @@ internal struct ScanSums
         sent[28 * Pitch] = this.C3;
     }
 
+    /// <summary>Lays out those of B there and those of C where the thread's states were.</summary>
+    public readonly void ShareLent(ArrayView<FloatQuad> sent, ArrayView<FloatQuad> lent)
+    {
+        sent[0] = this.B0;
+        lent[0] = this.C0;
+        sent[32] = this.B1;
+        lent[ScanGroup.Threads] = this.C1;
+        sent[64] = this.B2;
+        lent[2 * ScanGroup.Threads] = this.C2;
+        sent[96] = this.B3;
+        lent[3 * ScanGroup.Threads] = this.C3;
+    }
+
+    /// <summary>The sum of eight adjacent ones from a multiple of eight on, of which eight threads each begin with another.</summary>
+    public static FloatQuad AddLanes(ArrayView<FloatQuad> memory, int begin) =>
+        (memory[begin] + memory[begin ^ 1] + (memory[begin ^ 2] + memory[begin ^ 3]))
+        + (memory[begin ^ 4] + memory[begin ^ 5] + (memory[begin ^ 6] + memory[begin ^ 7]));
+
     /// <summary>The sum over eight threads of one place.</summary>
     public static FloatQuad AddLanes(ArrayView<FloatQuad> place) =>
         (place[0] + place[1] + (place[2] + place[3])) + (place[4] + place[5] + (place[6] + place[7]));
@@ -214,11 +233,11 @@ internal struct ScanOwner<TFour, TWidth>
         this.count = owns ? e - column : int.MinValue;
 
         // By fours there are all or none: length alone says so, and count takes no register.
-        this.length = TFour.IsByFour && this.count <= 0 ? 0 : place.Length - token;
+        this.length = (TFour.IsByFour && this.count <= 0) || token > place.Length ? 0 : place.Length - token;
         this.first = first;
     }
 
-    /// <summary>Loads Δ and u of one of four tokens, and dy of one, ahead of their use; zeros beyond the end change no sum.</summary>
+    /// <summary>Loads Δ and u of one of four tokens, and dy of one, ahead of their use; zeros before the first and beyond the end change no sum.</summary>
     public void Load(int p, int pOfDy)
     {
         long at = this.At(p);
@@ -227,10 +246,31 @@ internal struct ScanOwner<TFour, TWidth>
         this.dy = TFour.Load(this.s.Dy, this.At(pOfDy), this.Count(pOfDy));
     }
 
+    /// <summary>The same by copies to the thread's place in shared memory.</summary>
+    public readonly void Copy<TPlatform>(ArrayView<WordPair> ahead, int p, int pOfDy)
+        where TPlatform : struct, IPlatform
+    {
+        long at = this.At(p);
+        TFour.Copy(ahead, this.s.View.U, at, this.Count(p));
+        TFour.Copy(ahead.SubView(TFour.Pairs * ScanGroup.Threads), this.s.View.Delta, at, this.Count(p));
+        TFour.Copy(ahead.SubView(2 * TFour.Pairs * ScanGroup.Threads), this.s.Dy, this.At(pOfDy), this.Count(pOfDy));
+        TPlatform.CommitCopies();
+    }
+
+    /// <summary>Waits for them.</summary>
+    public void TakeCopies<TPlatform>(ArrayView<WordPair> ahead)
+        where TPlatform : struct, IPlatform
+    {
+        TPlatform.AwaitCopies(0);
+        this.u = TFour.Copied(ahead);
+        this.delta = TFour.Copied(ahead.SubView(TFour.Pairs * ScanGroup.Threads));
+        this.dy = TFour.Copied(ahead.SubView(2 * TFour.Pairs * ScanGroup.Threads));
+    }
+
     /// <summary>Loads the channels' dD so far, likewise.</summary>
     public void LoadSkip(ArrayView<FloatQuad> dD) => this.dD = dD[0];
 
-    /// <summary>Writes dD with the tokens that <see cref="Store(int, ArrayView{float}, ArrayView{float}, ArrayView{float}, FloatQuad)"/> had.</summary>
+    /// <summary>Writes dD with the tokens that <see cref="Store(int, ArrayView{float}, ArrayView{float}, FloatQuad, FloatQuad, FloatQuad)"/> had.</summary>
     public readonly void StoreSkip(ArrayView<FloatQuad> dD, FloatQuad more) => dD[0] = this.dD + more;
 
     /// <summary>D of the channels, which the states before these added to du already.</summary>
@@ -256,12 +296,17 @@ internal struct ScanOwner<TFour, TWidth>
         Put(dys, 0, TFour.Widen(this.dy));
     }
 
-    /// <summary>du and dΔ of the token, from the sums of four states each that met; gives what it adds to dD.</summary>
-    public readonly FloatQuad Store(int p, ArrayView<float> tokens, ArrayView<float> dys, ArrayView<float> met, FloatQuad d)
+    /// <summary>The sum of what four threads left for one token of the four channels.</summary>
+    /// <param name="met">Where the first left it for the first.</param>
+    /// <param name="channel">From one channel to the next.</param>
+    /// <param name="thread">From one thread to the next.</param>
+    public static FloatQuad Meet(ArrayView<float> met, int channel, int thread) =>
+        Get(met, 0, channel) + Get(met, thread, channel) + Get(met, 2 * thread, channel) + Get(met, 3 * thread, channel);
+
+    /// <summary>du and dΔ of the token, from d(Δu) and the slopes; gives what it adds to dD.</summary>
+    public readonly FloatQuad Store(int p, ArrayView<float> tokens, ArrayView<float> dys, FloatQuad dx, FloatQuad slopes, FloatQuad d)
     {
-        FloatQuad dt = Get(tokens, 0), ut = Get(tokens, 4 * Lanes), dyt = Get(dys, 0);
-        FloatQuad dx = Get(met, 0) + Get(met, 4 * Lanes) + Get(met, 8 * Lanes) + Get(met, 12 * Lanes);
-        FloatQuad slopes = Get(met, 16 * Lanes) + Get(met, 20 * Lanes) + Get(met, 24 * Lanes) + Get(met, 28 * Lanes);
+        FloatQuad dt = Get(tokens, 0, Lanes), ut = Get(tokens, 4 * Lanes, Lanes), dyt = Get(dys, 0, Lanes);
         this.Store(this.s.Du, p, FloatQuad.Fma(d, dyt, dt * dx), (this.s.AddU | this.first) != 0);
         this.Store(this.s.DDelta, p, FloatQuad.Fma(ut, dx, Ln2 * slopes), (this.s.AddDelta | this.first) != 0);
         return dyt * ut;
@@ -275,15 +320,15 @@ internal struct ScanOwner<TFour, TWidth>
         slots[at + (3 * Lanes)] = value.W;
     }
 
-    private static FloatQuad Get(ArrayView<float> slots, int at) =>
-        new(slots[at], slots[at + Lanes], slots[at + (2 * Lanes)], slots[at + (3 * Lanes)]);
+    private static FloatQuad Get(ArrayView<float> slots, int at, int pitch) =>
+        new(slots[at], slots[at + pitch], slots[at + (2 * pitch)], slots[at + (3 * pitch)]);
 
     // Floats from one of the owner's four channels to the next.
     private static int Lanes => ScanColumns<TFour, TWidth>.Lanes;
 
-    private readonly long At(int p) => this.start + ((long)p * this.step);
+    private readonly long At(int p) => this.start + (p * this.step);
 
-    private readonly int Count(int p) => p < this.length ? (TFour.IsByFour ? 4 : this.count) : 0;
+    private readonly int Count(int p) => (uint)p < (uint)this.length ? (TFour.IsByFour ? 4 : this.count) : 0;
 
     private readonly void Store(Floats memory, int p, FloatQuad value, bool add)
     {
@@ -311,8 +356,8 @@ internal readonly struct ScanSharer<TFour>
     public ScanSharer(ScanView view, ScanPlace place, int thread, int first)
     {
         // The places where the group reads them: token, B or C, states.
-        bool isC = thread % 8 >= 4;
-        int token = thread / 8, state = first + (thread % 4 * 4), pitch = isC ? view.CPitch : view.BPitch;
+        bool isC = (thread & 4) != 0;
+        int token = thread >> 3, state = first + ((thread & 3) * 4), pitch = isC ? view.CPitch : view.BPitch;
         this.memory = isC ? view.C : view.B;
         this.start = ((place.Row(token) * pitch) + state) / TFour.Unit;
         this.step = (int)place.Stride * pitch / TFour.Unit;

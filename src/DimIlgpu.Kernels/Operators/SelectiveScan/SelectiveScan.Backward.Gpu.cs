@@ -17,8 +17,12 @@ namespace DimIlgpu.Kernels;
 /// </para>
 /// <para>
 /// Four channels a thread take the fewest instructions a state. Three such groups share a multiprocessor; where that leaves
-/// many with fewer, groups of three channels a thread may fill them better. One channel a thread takes 29 KB of shared memory
-/// where the others take 45 and 48: for devices that have less.
+/// many with fewer, groups of three channels a thread may fill them better. One channel a thread takes 27 KB of shared memory
+/// where the others take 42 and 47: for devices that have less.
+/// </para>
+/// <para>
+/// What a thread needs again within a segment is in scratch memory here. <see cref="ScanBackwardWarps{TFour, TWidth}"/> has
+/// it in shared memory too.
 /// </para>
 /// </remarks>
 [KernelInstance(typeof(Float32Fours), typeof(FourChannels))]
@@ -35,72 +39,106 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
     where TFour : struct, IFour
     where TWidth : struct, IScanWidth
 {
+    /// <summary>Floats of scratch memory of a group.</summary>
+    public static int ScratchLength => 4 * ScanBackwardLayout<TFour, TWidth, ScratchMemory>.HeldLength;
+
+    public static int GroupsPerProcessor => TFour.IsByFour ? 3 : 2;
+
+    public static int ThreadsPerGroup => ScanGroup.Threads;
+
+    public void Execute<TPlatform>()
+        where TPlatform : struct, IPlatform
+    {
+        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(ScanBackwardLayout<TFour, TWidth, ScratchMemory>.Length);
+        long strip = new ScanPlace(s.View.Layout, Grid.IdxY, Grid.IdxZ).Strip, start = ((strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4);
+        new ScanBackwardBody<TFour, TWidth, ScratchMemory>(s, first, blocks).Execute<TPlatform>(memory, scratch.View.Cast<FloatQuad>().SubView(start));
+    }
+}
+
+/// <summary>CUDA: the same where a multiprocessor has shared memory for all that three groups keep.</summary>
+/// <remarks>
+/// Nothing but operands and results then leaves the multiprocessor, and the tokens that owners need next are copied while the
+/// thread computes, into no register. Four channels of float32 a thread have no room.
+/// </remarks>
+[KernelInstance(typeof(Float32Fours), typeof(ThreeChannels))]
+[KernelInstance(typeof(BFloat16Fours), typeof(FourChannels))]
+[KernelInstance(typeof(BFloat16Fours), typeof(ThreeChannels))]
+internal readonly struct ScanBackwardWarps<TFour, TWidth>(ScanAdjoint s, int first, int blocks) : IWarpKernel
+    where TFour : struct, IFour
+    where TWidth : struct, IScanWidth
+{
+    /// <summary>Bytes of shared memory of a group.</summary>
+    public static int SharedBytes =>
+        16 * (ScanBackwardLayout<TFour, TWidth, SharedMemoryAlone>.Length + ScanBackwardLayout<TFour, TWidth, SharedMemoryAlone>.HeldLength);
+
+    public static int GroupsPerProcessor => 3;
+
+    public static int ThreadsPerGroup => ScanGroup.Threads;
+
+    public void Execute()
+    {
+        ArrayView<FloatQuad> memory = SharedMemory.GetDynamic<FloatQuad>();
+        new ScanBackwardBody<TFour, TWidth, SharedMemoryAlone>(s, first, blocks).Execute<CudaPlatform>(
+            memory, memory.SubView(ScanBackwardLayout<TFour, TWidth, SharedMemoryAlone>.Length));
+    }
+}
+
+/// <inheritdoc cref="ScanBackwardGroups{TFour, TWidth}"/>
+internal readonly struct ScanBackwardBody<TFour, TWidth, TMemory>(ScanAdjoint s, int first, int blocks)
+    where TFour : struct, IFour
+    where TWidth : struct, IScanWidth
+    where TMemory : struct, IScanMemory
+{
     private const int Threads = ScanGroup.Threads;
     private const int Warps = Threads / 32;
     private const int Block = 4;
     private const int Tile = ScanGroup.Tile;
     private const float Ln2 = 0.693147181f;
 
-    /// <summary>Blocks of a segment. The kernel is told, for loops that ptxas unrolled would take its registers.</summary>
-    public const int Blocks = Tile / Block;
-
     /// <summary>Channels of a group, over which dB and dC are summed before partial sums are written.</summary>
     public static int Channels => Warps * Lanes;
 
-    /// <summary>Floats of scratch memory of a group.</summary>
-    public static int ScratchLength => (Sums + (Warps * Tile * 8)) * 4;
-
     private static int Lanes => ScanColumns<TFour, TWidth>.Lanes;
 
-    // Shared memory of a warp: Δ and u of four tokens by block and channel, dy of four tokens, and where sums meet. Then B
-    // and C of the group by token, and of each thread dA and, as an owner, D, which would take registers.
-    private static int Dy => Tile / Block * 2 * Lanes;
+    private static bool IsLent => ScanBackwardLayout<TFour, TWidth, TMemory>.IsLent;
 
-    private static int Meeting => Dy + Lanes;
+    private static bool IsNear => ScanBackwardLayout<TFour, TWidth, TMemory>.IsNear;
 
-    private static int OfWarp => Meeting + ScanSums.Length;
+    private static int Dy => ScanBackwardLayout<TFour, TWidth, TMemory>.Dy;
 
-    private static int Rates => Warps * OfWarp;
+    private static int Meeting => ScanBackwardLayout<TFour, TWidth, TMemory>.Meeting;
 
-    private static int Slope => Rates + (8 * Tile);
+    private static int SkipRate => ScanBackwardLayout<TFour, TWidth, TMemory>.SkipRate;
 
-    private static int SkipRate => Slope + (TWidth.Channels * Threads);
+    private static int OfWarp => ScanBackwardLayout<TFour, TWidth, TMemory>.OfWarp;
 
-    private static int NearPlaces => SkipRate + Threads;
+    private static int Rates => ScanBackwardLayout<TFour, TWidth, TMemory>.Rates;
 
-    // Whether where a thread reads once in a segment is in shared memory too: four channels have no room left in 48 KB, and
-    // one channel is for devices of little.
-    private static bool IsNear => TWidth.Channels == 3;
+    private static int Slope => ScanBackwardLayout<TFour, TWidth, TMemory>.Slope;
 
-    // Scratch memory: the states before each block by block, channel of the thread and thread; of each thread dD as an owner,
-    // and where it reads and writes once in a segment; dB and dC by warp.
-    private static int Skip => Tile / Block * TWidth.Channels * Threads;
+    private static int NearPlaces => ScanBackwardLayout<TFour, TWidth, TMemory>.NearPlaces;
 
-    private static int Places => Skip + Threads;
+    private static int Held => ScanBackwardLayout<TFour, TWidth, TMemory>.Length;
 
-    private static int Sums => Places + (2 * Threads);
+    private static int Skip => ScanBackwardLayout<TFour, TWidth, TMemory>.Skip;
 
-    public static int GroupsPerProcessor => TFour.IsByFour ? 3 : 2;
+    private static int Places => ScanBackwardLayout<TFour, TWidth, TMemory>.Places;
 
-    public static int ThreadsPerGroup => Threads;
-
-    public void Execute<TPlatform>()
+    public void Execute<TPlatform>(ArrayView<FloatQuad> memory, ArrayView<FloatQuad> held)
         where TPlatform : struct, IPlatform
     {
-        ArrayView<FloatQuad> memory = SharedMemory.Allocate<FloatQuad>(NearPlaces + (IsNear ? Threads : 0));
         ScanLayout l = s.View.Layout;
         ScanPlace place = new(l, Grid.IdxY, Grid.IdxZ);
-        int thread = Group.IdxX, lane = thread % 32, warp = thread / 32, quad = lane / 8, slot = lane % 8, e = l.Channels;
+        int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5, quad = lane >> 3, slot = lane & 7, e = l.Channels;
         int column = (Grid.IdxX * Channels) + (warp * Lanes);
-        ArrayView<FloatQuad> held = scratch.View.Cast<FloatQuad>().SubView(
-            ((place.Strip * Grid.DimX) + Grid.IdxX) * (ScratchLength / 4));
 
         // Views that start where this thread reads and writes: what is added to them below is constant.
         ArrayView<FloatQuad> mine = memory.SubView((warp * OfWarp) + slot), rates = memory.SubView(Rates + quad);
         ArrayView<FloatQuad> sent = memory.SubView((warp * OfWarp) + Meeting + (quad * Lanes) + slot);
-        ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (quad * ScanSums.Pitch) + slot);
+        ArrayView<FloatQuad> sentRates = memory.SubView((warp * OfWarp) + Meeting + (IsLent ? lane : (quad * ScanSums.Pitch) + slot));
         ArrayView<FloatQuad> metRates = memory.SubView((warp * OfWarp) + Meeting + (lane * ScanSums.Pitch));
         ArrayView<FloatQuad> slopes = memory.SubView(Slope + thread), kept = held.SubView(thread);
+        ArrayView<WordPair> ahead = held.SubView(Places).Cast<WordPair>().SubView(TMemory.IsShared ? thread * TFour.Pairs : 0);
 
         // The threads that own none share nothing and store nothing.
         bool owns = TWidth.Channels == 4 || slot < Lanes / 4;
@@ -113,15 +151,19 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         ScanSharer<TFour> sharer = new(s.View, place, thread, first);
         ScanColumns<TFour, TWidth> columns = new(l, column, slot, first + (4 * quad));
         ArrayView<int> places = (IsNear ? slopes.SubView(NearPlaces - Slope) : kept.SubView(Places)).Cast<int>();
-        columns.Keep(places);
         ArrayView<long> starts = kept.SubView(Places + Threads).Cast<long>();
-        sharer.Keep(places, starts);
-        starts[1] = place.Strip;
+        if (!TMemory.IsShared)
+        {
+            columns.Keep(places);
+            sharer.Keep(places, starts);
+            starts[1] = place.Strip;
+        }
+
         ScanStates<TWidth> a = columns.Load(s.View.A, (long)place.Direction * l.States * e, true);
         ScanStates<TWidth> g = columns.Load(s.Incoming, flow, place.Begin + place.Length < l.Tokens);
         ScanStates<TWidth> h = columns.Load(s.Checkpoints, place.Kept(l, last), place.Begin + last > 0);
         default(ScanStates<TWidth>).Keep(slopes);
-        slopes[SkipRate - Slope] = owner.LoadD(place, column + (4 * slot));
+        mine[SkipRate] = owner.LoadD(place, column + (4 * slot));
         kept[Skip] = default;
         memory.SubView(Rates)[thread] = TFour.Widen(sharer.Load(last));
         for (int block = 0; block < blocks; block++)
@@ -161,51 +203,99 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
             {
                 ArrayView<FloatQuad> tokens = mine.SubView(block * 2 * Lanes);
                 ArrayView<FloatQuad> shared = rates.SubView(block * 8 * Block), states = kept.SubView(block * TWidth.Channels * Threads);
+                if (TMemory.IsShared)
+                {
+                    owner.Copy<TPlatform>(ahead, p + (block * Block) - Tile, p + (block * Block) - Block);
+                }
+
                 ScanSums sums = default;
                 FloatQuad state = states[0], next = TWidth.Channels > 1 ? states[Threads] : default;
-                Return(tokens, 0, mine[Dy], shared, sent, state, a.P0, ref g.P0, slopes, ref sums);
+                Return(tokens, 0, mine[Dy], shared, states, sent, state, a.P0, ref g.P0, slopes, ref sums);
                 state = TWidth.Channels > 2 ? states[2 * Threads] : default;
 
                 // Always so: a branch that ptxas cannot foresee keeps it from weaving the channels together, which would spill.
                 if (TWidth.Channels > 1 && blocks > 0)
                 {
-                    Return(tokens, 8, mine[Dy + 8], shared, sent, next, a.P1, ref g.P1, slopes, ref sums);
+                    Return(tokens, 8, mine[Dy + 8], shared, states, sent, next, a.P1, ref g.P1, slopes, ref sums);
                 }
 
                 next = TWidth.Channels > 3 ? states[3 * Threads] : default;
                 if (TWidth.Channels > 2 && blocks > 0)
                 {
-                    Return(tokens, 16, mine[Dy + 16], shared, sent, state, a.P2, ref g.P2, slopes, ref sums);
+                    Return(tokens, 16, mine[Dy + 16], shared, states, sent, state, a.P2, ref g.P2, slopes, ref sums);
                 }
 
                 if (TWidth.Channels > 3 && blocks > 0)
                 {
-                    Return(tokens, 24, mine[Dy + 24], shared, sent, next, a.P3, ref g.P3, slopes, ref sums);
+                    Return(tokens, 24, mine[Dy + 24], shared, states, sent, next, a.P3, ref g.P3, slopes, ref sums);
                 }
 
                 // Under way while sums meet: any earlier they would take registers from what is above.
-                // What is loaded after the first tokens of all is not used; without a branch there are fewer paths to compile.
-                owner.Load(before + (block * Block), block > 0 ? p + ((block - 1) * Block) : before + Tile - Block);
+                if (!TMemory.IsShared)
+                {
+                    owner.Load(p + (block * Block) - Tile, p + (block * Block) - Block);
+                }
+
                 owner.LoadSkip(kept.SubView(Skip));
                 TPlatform.WarpBarrier();
-                FloatQuad skip = owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), own.SubView(4 * Meeting), slopes[SkipRate - Slope]);
+                ArrayView<float> met = IsLent
+                    ? held.Cast<float>().SubView((((block * TWidth.Channels * Threads) + (warp * 32) + slot) * 4) + quad)
+                    : own.SubView(4 * Meeting);
+                FloatQuad dx = ScanOwner<TFour, TWidth>.Meet(met, IsLent ? 4 * Threads : Lanes, IsLent ? 32 : 4 * Lanes);
+                FloatQuad slope = ScanOwner<TFour, TWidth>.Meet(own.SubView(4 * (Meeting + (IsLent ? 0 : 4 * Lanes))), Lanes, 4 * Lanes);
+                FloatQuad skip = owner.Store(p + (block * Block), own.SubView(block * 8 * Lanes), own.SubView(4 * Dy), dx, slope, mine[SkipRate]);
                 TPlatform.WarpBarrier();
-                sums.Share(sentRates);
+                if (IsLent)
+                {
+                    sums.ShareLent(sentRates, states);
+                }
+                else
+                {
+                    sums.Share(sentRates);
+                }
+
+                if (TMemory.IsShared)
+                {
+                    owner.TakeCopies<TPlatform>(ahead);
+                }
+
                 owner.Share(own.SubView(block * 8 * Lanes), own.SubView(4 * Dy));
                 TPlatform.WarpBarrier();
-                held.SubView(Sums + (warp * 8 * Tile) + lane)[block * 32] = ScanSums.AddLanes(metRates);
                 owner.StoreSkip(kept.SubView(Skip), skip);
-                TPlatform.WarpBarrier();
+                if (IsLent)
+                {
+                    // The places of ScanSums.Share: token, B or C, states.
+                    int ofB = (warp * OfWarp) + Meeting + ((lane >> 3) * 32);
+                    int ofC = Held + (((block * TWidth.Channels) + (lane >> 3)) * Threads) + (warp * 32);
+                    FloatQuad sum = ScanSums.AddLanes(memory, ((lane & 4) == 0 ? ofB : ofC) + ((lane & 3) * 8) + (lane & 7));
+                    TPlatform.WarpBarrier();
+                    states[0] = sum;
+                }
+                else
+                {
+                    states[0] = ScanSums.AddLanes(metRates);
+                    TPlatform.WarpBarrier();
+                }
             }
 
-            WordQuad rate = sharer.Kept(places, starts).Load(before);
-            h = ScanColumns<TFour, TWidth>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
+            WordQuad rate;
+            if (TMemory.IsShared)
+            {
+                rate = new ScanSharer<TFour>(s.View, place, thread, first).Load(before);
+                h = new ScanColumns<TFour, TWidth>(l, column, slot, first + (4 * quad)).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
+            }
+            else
+            {
+                rate = sharer.Kept(places, starts).Load(before);
+                h = ScanColumns<TFour, TWidth>.Kept(l, places).Load(s.Checkpoints, place.Kept(l, before), place.Begin + before > 0);
+            }
+
             TPlatform.Barrier();
             memory.SubView(Rates)[thread] = TFour.Widen(rate);
-            ArrayView<FloatQuad> ofWarps = kept.SubView(Sums);
-            FloatQuad sum = ofWarps[0] + ofWarps[8 * Tile] + ofWarps[16 * Tile] + ofWarps[24 * Tile];
+            ArrayView<FloatQuad> ofWarps = held.SubView((warp * TWidth.Channels * Threads) + lane);
+            FloatQuad total = ofWarps[0] + ofWarps[32] + ofWarps[64] + ofWarps[96];
             TPlatform.Barrier();
-            this.StoreRates(place, p, sum, thread);
+            this.StoreRates(place, p, total, thread);
         }
 
         sent[0] = kept[Skip];
@@ -215,18 +305,30 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
             FloatQuad sum = sent[0] + sent[Lanes] + sent[2 * Lanes] + sent[3 * Lanes];
 
             // From registers or from memory, whichever lets ptxas keep the rest in registers.
-            if (TWidth.Channels == 4)
+            if (TMemory.IsShared)
+            {
+                TFour.StoreFloats(s.DD, (place.Strip * e) + column + (4 * slot), owns ? e - column - (4 * slot) : 0, sum);
+            }
+            else if (TWidth.Channels == 4)
             {
                 TFour.StoreFloats(s.DD, (starts[1] * e) + column + (4 * slot), e - column - (4 * slot), sum);
             }
             else
             {
-                int at = Group.IdxX % 8 * 4, count = at < Lanes ? places[1] - at : 0;
+                int at = (Group.IdxX & 7) * 4, count = at < Lanes ? places[1] - at : 0;
                 TFour.StoreFloats(s.DD, (starts[1] * l.Channels) + places[0] + at, count, sum);
             }
         }
 
-        ScanColumns<TFour, TWidth>.Kept(l, places).Store(s.DA, starts[1] * l.States * (TWidth.Channels == 4 ? e : l.Channels), ScanStates<TWidth>.Kept(slopes).Times(a, Ln2));
+        ScanStates<TWidth> dA = ScanStates<TWidth>.Kept(slopes).Times(a, Ln2);
+        if (TMemory.IsShared)
+        {
+            new ScanColumns<TFour, TWidth>(l, column, slot, first + (4 * quad)).Store(s.DA, place.Strip * l.States * e, dA);
+        }
+        else
+        {
+            ScanColumns<TFour, TWidth>.Kept(l, places).Store(s.DA, starts[1] * l.States * (TWidth.Channels == 4 ? e : l.Channels), dA);
+        }
     }
 
     /// <summary>Four tokens of one of the thread's channels forward.</summary>
@@ -241,9 +343,11 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
 
     /// <summary>Four tokens of one of the thread's channels: forward from the state kept, and back.</summary>
     private static void Return(
-        ArrayView<FloatQuad> tokens, int channel, FloatQuad dy, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> sent, FloatQuad h,
-        FloatQuad a, ref FloatQuad g, ArrayView<FloatQuad> slope, ref ScanSums sums)
+        ArrayView<FloatQuad> tokens, int channel, FloatQuad dy, ArrayView<FloatQuad> rates, ArrayView<FloatQuad> states,
+        ArrayView<FloatQuad> sent, FloatQuad h, FloatQuad a, ref FloatQuad g, ArrayView<FloatQuad> slope, ref ScanSums sums)
     {
+        // From scratch memory it is on its way since the channel before.
+        h = TMemory.IsShared ? states[channel / 8 * Threads] : h;
         FloatQuad dt = tokens[channel], x = dt * tokens[Lanes + channel];
         FloatQuad decay0 = FloatQuad.Exp2(dt.X, a), decay1 = FloatQuad.Exp2(dt.Y, a);
         FloatQuad decay2 = FloatQuad.Exp2(dt.Z, a), decay3 = FloatQuad.Exp2(dt.W, a);
@@ -258,8 +362,16 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
         Token(dt.Y, x.Y, dy.Y, rates[8], rates[12], a, decay1, h0, h1, ref g, ref dA, ref sums.B1, ref sums.C1, ref dx.Y, ref slopes.Y);
         Token(dt.X, x.X, dy.X, rates[0], rates[4], a, decay0, h, h0, ref g, ref dA, ref sums.B0, ref sums.C0, ref dx.X, ref slopes.X);
         slope[channel / 8 * Threads] = dA;
-        sent[channel] = dx;
-        sent[(4 * Lanes) + channel] = slopes;
+        if (IsLent)
+        {
+            states[channel / 8 * Threads] = dx;
+            sent[channel] = slopes;
+        }
+        else
+        {
+            sent[channel] = dx;
+            sent[(4 * Lanes) + channel] = slopes;
+        }
     }
 
     private static void Token(
@@ -279,11 +391,11 @@ internal readonly struct ScanBackwardGroups<TFour, TWidth>(ScanAdjoint s, Floats
     private void StoreRates(ScanPlace place, int p, FloatQuad sum, int thread)
     {
         // The same places as ScanSums: token, B or C, states.
-        int token = p + (thread / 8), state = first + (thread % 4 * 4), n = s.View.Layout.States;
+        int token = p + (thread >> 3), state = first + ((thread & 3) * 4), n = s.View.Layout.States;
         if (token < place.Length && state < n)
         {
             long at = ((place.Row(token) * Grid.DimX) + Grid.IdxX) * n;
-            if (thread % 8 < 4)
+            if ((thread & 4) == 0)
             {
                 s.DB.View.Cast<FloatQuad>()[(at + state) / 4] = sum;
             }

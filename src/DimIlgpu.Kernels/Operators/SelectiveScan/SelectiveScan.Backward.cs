@@ -127,13 +127,39 @@ internal static class ScanBackward
         where TWidth : struct, IScanWidth
     {
         ScanLayout l = adjoint.View.Layout;
+        Index3D groups = new(adjoint.Groups, 2 * l.Batch, l.Chunks);
+        if (IsShared<TFour, TWidth>(device))
+        {
+            for (int first = 0; first < l.States; first += ScanGroup.States)
+            {
+                device.Warps(
+                    new ScanBackwardWarps<TFour, TWidth>(adjoint, first, ScanGroup.Blocks), groups, ScanGroup.Threads, ScanBackwardWarps<TFour, TWidth>.SharedBytes);
+            }
+
+            return;
+        }
+
         using ArenaScope scope = device.Scratch.Scope();
         Tensor states = device.Scratch.Rent(new(l.Strips * adjoint.Groups, ScanBackwardGroups<TFour, TWidth>.ScratchLength));
         for (int first = 0; first < l.States; first += ScanGroup.States)
         {
-            device.Groups(
-                new ScanBackwardGroups<TFour, TWidth>(adjoint, states.Memory, first, ScanBackwardGroups<TFour, TWidth>.Blocks),
-                new Index3D(adjoint.Groups, 2 * l.Batch, l.Chunks), ScanGroup.Threads);
+            device.Groups(new ScanBackwardGroups<TFour, TWidth>(adjoint, states.Memory, first, ScanGroup.Blocks), groups, ScanGroup.Threads);
         }
+    }
+
+    /// <summary>Whether three groups of a multiprocessor have room for all that they keep in shared memory; simulated warps always have.</summary>
+    private static bool IsShared<TFour, TWidth>(Device device)
+        where TFour : struct, IFour
+        where TWidth : struct, IScanWidth
+    {
+        // Bytes of a group that the driver takes.
+        const int reserved = 1024;
+        bool isInstance = TFour.IsByFour && (TWidth.Channels == 3 || (TWidth.Channels == 4 && TFour.Pairs == 1));
+        return isInstance && device.Kind switch
+        {
+            DeviceKind.Cuda => device.MostSharedMemory - (2 * reserved) >= 3 * ScanBackwardWarps<TFour, TWidth>.SharedBytes,
+            DeviceKind.CpuSimt => device.HasTensorCores,
+            _ => false,
+        };
     }
 }

@@ -14,6 +14,9 @@ internal static class ScanGroup
 
     /// <summary>Tokens of a segment; a state is kept before each.</summary>
     public const int Tile = 16;
+
+    /// <summary>Fours of tokens of a segment. The backward kernels are told, for loops that ptxas unrolled would take their registers.</summary>
+    public const int Blocks = Tile / 4;
 }
 
 /// <summary>A strip as the groups of a GPU find it: the grid's second axis is the sequence, the third its chunk.</summary>
