@@ -26,8 +26,8 @@ public static class KernelCheck
     // What only large results choose by themselves: whole tiles, several to a group, and tiles in parts; short reductions; thin gradients.
     private static IEnumerable<CheckedResult> GroupProducts(Device device) => device.HasWarpGroups && device.MatrixPrecision == MatrixPrecision.BFloat16
         ? [.. Products(device, 530, 400, 584, 2, new(LinearTile.Groups, int.MaxValue, 1)), .. Products(device, 530, 400, 584, 2, new(LinearTile.Groups, 3, 4)),
-            .. ShortProduct(device, 2, 301, 264, 72, LinearPlan.Short(groups: true)), .. ShortProduct(device, 2, 4100, 1000, 104, LinearPlan.Short(1, groups: true)),
-            .. Products(device, 1030, 400, 72, 2, new(LinearTile.Thin, 0, 3)), .. Products(device, 4100, 104, 1000, 2, new(LinearTile.Thin, 0, 11))]
+            .. ShortProduct(device, 2, 301, 264, 72, LinearPlan.Short(groups: true)), .. ShortProduct(device, 2, 1100, 1000, 104, LinearPlan.Short(1, groups: true)),
+            .. Products(device, 1030, 400, 72, 2, new(LinearTile.Thin, 0, 3)), .. Products(device, 2100, 104, 500, 2, new(LinearTile.Thin, 0, 11))]
         : [];
 
     private static CheckedResult[] Products(Device device, int m, int n, int k, int batch, LinearPlan? plan = null)

@@ -81,7 +81,7 @@ internal interface IGroupKernel
 /// <summary>A CUDA kernel of whole warps, for what no other back end has: tensor cores, asynchronous copies.</summary>
 internal interface IWarpKernel
 {
-    /// <summary>The chip whose own instructions it needs, as PTX names it; empty where every chip from compute capability 8.0 on has them.</summary>
+    /// <summary>The chip whose own instructions or shared memory it needs, as PTX names it; empty where every chip from compute capability 8.0 on has them.</summary>
     static virtual string Target => "";
 
     /// <summary>Groups that are to share a multiprocessor, which limits a thread's registers; 0 leaves them to ptxas.</summary>

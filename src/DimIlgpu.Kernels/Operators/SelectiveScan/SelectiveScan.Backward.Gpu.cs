@@ -71,6 +71,9 @@ internal readonly struct ScanBackwardWarps<TFour, TWidth>(ScanAdjoint s, int fir
     public static int SharedBytes =>
         16 * (ScanBackwardLayout<TFour, TWidth, SharedMemoryAlone>.Length + ScanBackwardLayout<TFour, TWidth, SharedMemoryAlone>.HeldLength);
 
+    /// <summary>The first chip with three groups' shared memory.</summary>
+    public static string Target => "sm_90";
+
     public static int GroupsPerProcessor => 3;
 
     public static int ThreadsPerGroup => ScanGroup.Threads;

@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace DimIlgpu.Kernels;
 
@@ -147,7 +148,7 @@ internal static class ScanBackward
         }
     }
 
-    /// <summary>Whether three groups of a multiprocessor have room for all that they keep in shared memory; simulated warps always have.</summary>
+    /// <summary>Whether three groups of a multiprocessor have room for all that they keep in shared memory; simulated warps have, and a planned GPU.</summary>
     private static bool IsShared<TFour, TWidth>(Device device)
         where TFour : struct, IFour
         where TWidth : struct, IScanWidth
@@ -157,7 +158,8 @@ internal static class ScanBackward
         bool isInstance = TFour.IsByFour && (TWidth.Channels == 3 || (TWidth.Channels == 4 && TFour.Pairs == 1));
         return isInstance && device.Kind switch
         {
-            DeviceKind.Cuda => device.MostSharedMemory - (2 * reserved) >= 3 * ScanBackwardWarps<TFour, TWidth>.SharedBytes,
+            DeviceKind.Cuda => (device.IsPlan || device.Accelerator is CudaAccelerator { Architecture.Major: >= 9 })
+                && device.MostSharedMemory - (2 * reserved) >= 3 * ScanBackwardWarps<TFour, TWidth>.SharedBytes,
             DeviceKind.CpuSimt => device.HasTensorCores,
             _ => false,
         };
